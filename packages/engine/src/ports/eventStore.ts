@@ -4,6 +4,7 @@
  * (`@godwit/engine/memory/eventStore`); both pass `testing/eventStoreContract`.
  */
 import type { DomainEvent, RecordedEvent } from '@godwit/protocol/events'
+import type { StopSignal } from './stopSignal.js'
 
 export interface EventMetadata {
   readonly correlationId: string
@@ -39,7 +40,7 @@ export interface EventStore<E extends DomainEvent> {
   /** The last version of a stream; 0 where it does not exist. */
   version(streamId: string): Promise<number>
   /** Events from `fromVersion` on, first those recorded, then each new one as it comes, until `signal` aborts. */
-  follow(streamId: string, fromVersion: number, signal: AbortSignal): AsyncIterable<RecordedEvent<E>>
+  follow(streamId: string, fromVersion: number, signal: StopSignal): AsyncIterable<RecordedEvent<E>>
   /** Ids of all streams, in no order. */
   streamIds(): Promise<readonly string[]>
   /** Forgets a stream (`godwit remove`, an expired room). */
