@@ -100,6 +100,21 @@ export const HANDSHAKE_TIMEOUT_MS = 30_000
 export const NAMEPLATE_MAX = 999_999
 /** Bytes of a device's name as the other side shows it. */
 export const DEVICE_NAME_MAX_BYTES = 64
+/** Characters of a code as it is typed or pasted, before anything else is looked at. */
+export const CODE_MAX_CHARACTERS = 400
+/** Characters of a user's own password, at the least. */
+export const PASSWORD_MIN_CHARACTERS = 8
+/** Characters of a user's own password, at the most. */
+export const PASSWORD_MAX_CHARACTERS = 256
+/** Guesses that a user's own password must withstand by estimate: 5 tries against it then succeed once in 20 million. */
+export const PASSWORD_MIN_GUESSES = 1e8
+/** Handshakes that a receiver begins by itself after it has sent its confirmation and got no valid one back: each lets
+ * whoever answers test one guess, so that a human decides about the fourth. */
+export const EXPOSED_HANDSHAKES_MAX = 3
+/** Names that an offer shows before it is accepted; the manifest with all of them comes over the session. */
+export const OFFER_MAX_NAMES = 8
+/** Columns of a name from the other side as it is shown. */
+export const DISPLAY_MAX_COLUMNS = 80
 
 // Jobs and events
 
