@@ -94,6 +94,12 @@ export const ERRORS = {
     false,
   ),
   ERR_ROOM_CLOSED: entry('The sender has closed the room. Ask for a new code.', 'peer', 'PRECONDITION_FAILED', false),
+  ERR_ROOM_NAME_TAKEN: entry(
+    'A room with this name is open already at this rendezvous. Choose another name.',
+    'usage',
+    'CONFLICT',
+    false,
+  ),
   ERR_ROOM_LINE_FULL: entry(
     'The room and its waiting line are full. Try again later.',
     'peer',
@@ -108,7 +114,7 @@ export const ERRORS = {
   ),
   // refusals
   ERR_WRONG_CODE: entry(
-    'The words of the code do not match. Either they were typed wrong, or somebody else answered in the sender\'s place. Check the code with the sender and run godwit receive again; the room stays open.',
+    "The words of the code do not match. Either they were typed wrong, or somebody else answered in the sender's place. Check the code with the sender and run godwit receive again; the room stays open.",
     'refused',
     'FORBIDDEN',
     false,
@@ -291,7 +297,8 @@ export type ErrorCode = keyof typeof ERRORS
 export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[]
 
 /** Whether a string from outside is one of our codes. */
-export const isErrorCode = (value: unknown): value is ErrorCode => typeof value === 'string' && Object.hasOwn(ERRORS, value)
+export const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(ERRORS, value)
 
 /** The process exit code that a refusal or failure ends a command with. */
 export const exitCodeOf = (code: ErrorCode): number => EXIT[ERRORS[code].exit]

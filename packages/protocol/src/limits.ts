@@ -94,6 +94,12 @@ export const MAILBOX_MAX_MESSAGES = 256
 export const ROOM_IDLE_TTL_MS = 24 * 3_600_000
 /** Milliseconds of a room's whole life. */
 export const ROOM_MAX_TTL_MS = 7 * 24 * 3_600_000
+/** Receivers that may join one room over its whole life: what its stream may grow to. */
+export const ROOM_MAX_JOINS = 20_000
+/** Receivers that left and whom a room still knows, so that a repeated join or a late guess finds them. */
+export const ROOM_MAX_DEPARTED = 256
+/** Milliseconds that a closed room is kept, so that whoever comes late is told that it was closed. */
+export const ROOM_CLOSED_TTL_MS = 3_600_000
 /** Milliseconds for a whole handshake, from admission to the last message. */
 export const HANDSHAKE_TIMEOUT_MS = 30_000
 /** Nameplates are drawn from 1 … this number. */
