@@ -1,0 +1,97 @@
+/**
+ * What `./test` does once Node.js runs: the set-up, then every check and test, part by part, and one last line with the
+ * counts of all parts: `N passed, N failed`, with `, N skipped` where something could not run here.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EXIT_SET_UP, setUp } from './setUp/setUp.mjs'
+
+const HELP = `Usage: ./test [unit | e2e] [PATTERN...]
+
+  ./test            sets up what is missing, builds, checks the format and runs every test
+  ./test unit       unit, property, simulator and Redis tests only
+  ./test e2e        the repository's own tests and the end-to-end tests only
+  ./test PATTERN    the tests in files whose path contains PATTERN, of both kinds
+
+End-to-end tests in network namespaces need root, ip and nft. Where these are missing the tests are counted as skipped;
+with CI=true they fail instead.`
+
+/** @typedef {{ name: string, passed: number, failed: number, skipped: number }} Outcome */
+
+/** @param {string} root @param {string[]} args @returns {Promise<number>} the exit code. */
+export async function runTests(root, args) {
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(HELP)
+    return 0
+  }
+  const kind = args[0] === 'unit' || args[0] === 'e2e' ? args[0] : undefined
+  const patterns = kind === undefined ? args : args.slice(1)
+  if (!(await setUp(root, { needsRedis: true }))) {
+    console.log('0 passed, 1 failed')
+    return EXIT_SET_UP
+  }
+  /** @type {Outcome[]} */
+  const outcomes = [{ name: 'build', passed: 1, failed: 0, skipped: 0 }]
+  if (kind === undefined && patterns.length === 0) outcomes.push(await check(root))
+  if (kind !== 'e2e') outcomes.push(await vitest(root, 'unit', 'vitest.config.ts', patterns))
+  if (kind !== 'unit') outcomes.push(await vitest(root, 'end to end', join('tests', 'vitest.config.ts'), patterns))
+  return report(outcomes)
+}
+
+/** @param {readonly Outcome[]} outcomes @returns {number} */
+function report(outcomes) {
+  const sum = { passed: 0, failed: 0, skipped: 0 }
+  console.log('')
+  for (const outcome of outcomes) {
+    sum.passed += outcome.passed
+    sum.failed += outcome.failed
+    sum.skipped += outcome.skipped
+    console.log(`${outcome.name}: ${lineOf(outcome)}`)
+  }
+  console.log(lineOf(sum))
+  return sum.failed === 0 && sum.passed > 0 ? 0 : 1
+}
+
+/** @param {{ passed: number, failed: number, skipped: number }} counts */
+const lineOf = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
+
+/** @param {string} root @returns {Promise<Outcome>} */
+async function check(root) {
+  const isOk = await runNode(root, [join('node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'], {})
+  return { name: 'format and lint', passed: isOk ? 1 : 0, failed: isOk ? 0 : 1, skipped: 0 }
+}
+
+/** @param {string} root @param {string} name @param {string} config @param {readonly string[]} patterns @returns {Promise<Outcome>} */
+async function vitest(root, name, config, patterns) {
+  const folder = mkdtempSync(join(tmpdir(), 'godwit-test-'))
+  const resultFile = join(folder, 'result.json')
+  try {
+    console.log(`\n${name}`)
+    const reporter = join(root, 'tools', 'testing', 'plainReporter.mjs')
+    const args = [join('node_modules', 'vitest', 'vitest.mjs'), 'run', '--config', config, `--reporter=${reporter}`]
+    const isOk = await runNode(root, [...args, '--passWithNoTests', ...patterns], { GODWIT_TEST_RESULT: resultFile })
+    const counts = JSON.parse(readFileSync(resultFile, 'utf8'))
+    // A run that broke without a failed test must not pass.
+    return { name, ...counts, failed: isOk ? counts.failed : Math.max(1, counts.failed) }
+  } catch {
+    return { name, passed: 0, failed: 1, skipped: 0 }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** @param {string} root @param {string[]} args @param {Record<string, string>} extra @returns {Promise<boolean>} */
+function runNode(root, args, extra) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, ...extra },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    child.once('error', () => resolve(false))
+    child.once('exit', (code) => resolve(code === 0))
+  })
+}

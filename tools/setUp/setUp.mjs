@@ -1,0 +1,104 @@
+/**
+ * Everything that a fresh checkout needs, each part only where it is missing: npm packages, the build, a redis-server.
+ * What is done is remembered in `.godwit/setUp.json`, so that later runs cost a look at the sources' times.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build, buildStamp, isBuilt } from './build.mjs'
+import { withLock } from './lock.mjs'
+import { hasPackages, installPackages, isInstalled, packagesStamp } from './packages.mjs'
+import { cacheDirOf, isWritableFolder } from './paths.mjs'
+import { canFetchRedis, fetchRedis, installLine, provideRedis } from './redis.mjs'
+import { StepFailure, withProgress } from './step.mjs'
+
+/** Exit code of a set-up that failed (sysexits' EX_CONFIG): docs/errors.md. */
+export const EXIT_SET_UP = 78
+
+/**
+ * Sets up what is missing. Talks on stderr only.
+ *
+ * @param {string} root - the checkout. @param {{ needsRedis: boolean }} wants
+ * @returns {Promise<boolean>} false when something failed; the user has been told what and what to do.
+ */
+export async function setUp(root, { needsRedis }) {
+  try {
+    if (isDone(root, needsRedis)) return true
+    const cacheDir = cacheDirOf(root)
+    if (!isWritableFolder(root)) {
+      throw new StepFailure(
+        `Godwit is not set up yet, and this user cannot write in ${root}.`,
+        'Run it once as the user whom the folder belongs to.',
+      )
+    }
+    mkdirSync(cacheDir, { recursive: true })
+    const onWait = () => process.stderr.write('godwit: another run is setting up; waiting for it …\n')
+    await withLock(join(cacheDir, 'setUp.lock'), onWait, async () => {
+      // Somebody else may have done it while we waited.
+      if (!isDone(root, needsRedis)) await doWhatIsMissing(root, needsRedis)
+    })
+    return true
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error
+    process.stderr.write(`${error.explain()}\n`)
+    return false
+  }
+}
+
+/** @param {string} root @param {boolean} needsRedis */
+function isDone(root, needsRedis) {
+  const hasRedis = provideRedis(root) || !needsRedis
+  const done = readDone(root)
+  const isFresh = done.packages === packagesStamp(root) && done.build === buildStamp(root)
+  return hasRedis && isFresh && hasPackages(root) && isBuilt(root)
+}
+
+/** @param {string} root @param {boolean} needsRedis */
+async function doWhatIsMissing(root, needsRedis) {
+  const done = readDone(root)
+  const log = (/** @type {string} */ name) => {
+    const file = join(cacheDirOf(root), 'logs', `${name}.log`)
+    rmSync(file, { force: true })
+    return file
+  }
+  const isFirst = done.packages === undefined
+  if (isFirst) process.stderr.write('godwit: setting up, once. This takes about a minute.\n')
+  const packages = packagesStamp(root)
+  if (done.packages !== packages || !hasPackages(root)) {
+    if (!isInstalled(root))
+      await withProgress('installing the npm packages', () => installPackages(root, log('packages')))
+    writeDone(root, { ...done, packages, build: undefined })
+  }
+  const stamp = buildStamp(root)
+  if (readDone(root).build !== stamp || !isBuilt(root)) {
+    await withProgress('building', () => build(root, log('build')))
+    writeDone(root, { packages, build: stamp })
+  }
+  if (needsRedis && !provideRedis(root)) {
+    if (!canFetchRedis()) {
+      throw new StepFailure(
+        'Godwit keeps its jobs in Redis, and neither redis-server nor valkey-server was found.',
+        `Install it with: ${installLine()}\nor set REDIS_URL or GODWIT_REDIS_SERVER, then run this again.`,
+      )
+    }
+    await withProgress('fetching redis-server (unpacked here, not installed)', () => fetchRedis(root, log('redis')))
+    provideRedis(root)
+  }
+  if (isFirst) process.stderr.write('godwit: ready.\n')
+}
+
+/** @param {string} root @returns {{ packages?: string, build?: string }} */
+function readDone(root) {
+  try {
+    const value = JSON.parse(readFileSync(join(cacheDirOf(root), 'setUp.json'), 'utf8'))
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+/** @param {string} root @param {{ packages?: string, build?: string }} done */
+function writeDone(root, done) {
+  const file = join(cacheDirOf(root), 'setUp.json')
+  writeFileSync(`${file}.new`, `${JSON.stringify(done)}\n`)
+  renameSync(`${file}.new`, file)
+}
