@@ -1,0 +1,72 @@
+/**
+ * What a transfer session needs from the edge: chunk buffers, file reads, verified writes. Every call returns at once;
+ * its outcome comes back through the session's `on…` method named beside it, in any order.
+ */
+import type { Failure } from '@godwit/protocol/errors'
+import type { ChunkRanges } from '@godwit/protocol/transferEvents'
+
+/** Hands out chunk buffers; the holder gives each back once. */
+export interface BufferPool {
+  /** A buffer of at least `length` bytes (at most a chunk's). */
+  take(length: number): Uint8Array
+  give(buffer: Uint8Array): void
+}
+
+export interface SenderIo {
+  /** Fills `buffer[0, length)` with the chunk and hashes it: `onChunkRead` or `onReadFailed`. */
+  readChunk(chunk: number, buffer: Uint8Array, length: number): void
+  /** BLAKE3 of a whole file, from what was read in order or by reading it again: `onFileHashed` or `onReadFailed`. */
+  hashFile(file: number): void
+}
+
+/** What came of a chunk that was handed over to be verified and written. */
+export type WriteOutcome = 'written' | 'hashMismatch' | Failure
+
+export interface ReceiverIo {
+  /** Compares `buffer[0, length)` with `hash` and writes it to its place: `onChunkWritten`. */
+  writeChunk(chunk: number, buffer: Uint8Array, length: number, hash: Uint8Array): void
+  /** Makes everything written so far durable, hashes of chunks included: `onCheckpoint`. */
+  checkpoint(): void
+  /** Reads a finished file back and compares: `onFileVerified`. */
+  verifyFile(file: number, blake3: Uint8Array): void
+  /** Gives the verified files their names: `onFinalized`. */
+  finalize(): void
+}
+
+/** Bytes and packets of a window, for the log. */
+export interface WindowStats {
+  readonly sinceMs: number
+  readonly rttUs: number
+  readonly lost: number
+  readonly retransmitted: number
+  readonly corrupted: number
+}
+
+/** What a sending session tells the node. */
+export type SenderReport =
+  | { readonly type: 'accepted' }
+  | { readonly type: 'declined' }
+  /** The receiver holds these chunks durably; only chunks that were not reported before in this session. */
+  | { readonly type: 'durable'; readonly ranges: ChunkRanges; readonly bytes: number }
+  | {
+      readonly type: 'retransmitRequested'
+      readonly ranges: ChunkRanges
+      readonly reason: 'hashMismatch' | 'stagingDamaged' | 'sessionBroken'
+    }
+  | { readonly type: 'filesCompleted'; readonly first: number; readonly count: number }
+  | { readonly type: 'completed'; readonly bytes: number; readonly seconds: number }
+  | { readonly type: 'fileHashed'; readonly file: number; readonly blake3: Uint8Array }
+  | { readonly type: 'peerFailed'; readonly failure: Failure }
+  | { readonly type: 'failed'; readonly failure: Failure }
+
+/** What a receiving session tells the node. */
+export type ReceiverReport =
+  | { readonly type: 'offered'; readonly manifest: Uint8Array }
+  /** These chunks are durable: to be recorded, then told to the sender with `confirmDurable`. */
+  | { readonly type: 'checkpoint'; readonly ranges: ChunkRanges; readonly bytes: number }
+  | { readonly type: 'rejected'; readonly ranges: ChunkRanges; readonly reason: 'hashMismatch' | 'stagingDamaged' }
+  | { readonly type: 'verifying' }
+  | { readonly type: 'finalized' }
+  | { readonly type: 'completionKnown' }
+  | { readonly type: 'peerFailed'; readonly failure: Failure }
+  | { readonly type: 'failed'; readonly failure: Failure }

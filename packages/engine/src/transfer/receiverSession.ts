@@ -1,0 +1,321 @@
+/**
+ * One session of a transfer on the receiving side: takes the offer, puts chunks together, makes them durable in
+ * checkpoints, verifies whole files and gives them their names. It reports; the node records, and only what is recorded
+ * is told to the sender as durable.
+ *
+ * ```
+ *  awaitingOffer ─ Manifest ─▶ offered ─ begin ─▶ receiving ─ all durable, all hashes equal ─▶ finalizing ─▶ completed
+ * ```
+ */
+import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { ControlMessage, RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { Failure } from '@godwit/protocol/errors'
+import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS } from '@godwit/protocol/limits'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import type { ChunkSink } from '../transport/types.js'
+import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
+import type { BufferPool, ReceiverIo, ReceiverReport, WriteOutcome } from './ports.js'
+import { ReceiveAssembly } from './receiveAssembly.js'
+
+/** Files read back at the same time. */
+const VERIFYING_MAX = 4
+
+const WAITING = 0
+const VERIFYING = 1
+const VERIFIED = 2
+
+type Phase = 'awaitingOffer' | 'offered' | 'receiving' | 'finalizing' | 'completed' | 'ended'
+
+export interface ReceiverSessionOptions {
+  readonly pool: BufferPool
+  readonly io: ReceiverIo
+  readonly stream: ControlStreamPort
+  /** Grants credit: bytes in total since the session began. */
+  readonly grant: (totalBytes: number) => void
+  readonly report: (report: ReceiverReport) => void
+}
+
+export class ReceiverSession implements ChunkSink {
+  readonly #options: ReceiverSessionOptions
+  readonly #channel: ControlChannel
+  #phase: Phase = 'awaitingOffer'
+  #plan: ChunkPlan | undefined
+  #assembly: ReceiveAssembly | undefined
+  /** Chunks that a checkpoint has made durable. */
+  #durable = new RangeSet()
+  #hashes: (Uint8Array | undefined)[] = []
+  #dirtyBytes = 0
+  #dirtySinceUs: number | undefined
+  #isCheckpointing = false
+  /** Per file: waiting, being read back, verified. */
+  #fileStates = new Uint8Array(0)
+  /** Files before this one do not wait. */
+  #verifyCursor = 0
+  #verifying = 0
+  #verified = 0
+  #nowUs = 0
+
+  constructor(options: ReceiverSessionOptions) {
+    this.#options = options
+    this.#channel = new ControlChannel(options.stream)
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** Chunks begun and not yet verified. */
+  partial(): RangeSet {
+    return this.#assembly?.partial() ?? new RangeSet()
+  }
+
+  /** When `onTimeout` wants to be called; Infinity for never. */
+  pollTimeout(): number {
+    if (this.#isCheckpointing || this.#dirtySinceUs === undefined) return Number.POSITIVE_INFINITY
+    return this.#dirtySinceUs + CHECKPOINT_INTERVAL_MS * 1000
+  }
+
+  /** @param nowUs - the clock of the connection. */
+  onTimeout(nowUs: number): void {
+    this.#nowUs = nowUs
+    if (nowUs >= this.pollTimeout()) this.#checkpoint()
+  }
+
+  /** Time for what follows from I/O outcomes. */
+  setNow(nowUs: number): void {
+    this.#nowUs = nowUs
+  }
+
+  onControl(bytes: Uint8Array): boolean {
+    const messages = this.#channel.receive(bytes)
+    if (messages === undefined) return false
+    for (const message of messages) if (!this.#onMessage(message)) return false
+    return true
+  }
+
+  pump(): void {
+    this.#channel.pump()
+  }
+
+  // ChunkSink
+
+  onChunkHash(chunk: number, hash: Uint8Array): void {
+    this.#assembly?.onChunkHash(chunk, hash)
+  }
+
+  onChunkData(chunk: number, offset: number, data: Uint8Array): boolean {
+    // Packets that were under way when the session ended are no violation.
+    if (this.#phase === 'ended' || this.#phase === 'completed') return true
+    return this.#assembly?.onChunkData(chunk, offset, data) ?? false
+  }
+
+  // commands
+
+  /**
+   * The offer is accepted and the staging is open. @param held - chunks that are there, verified and durable; kept.
+   * @param knownHashes - hashes of whole files from earlier sessions.
+   */
+  begin(plan: ChunkPlan, held: RangeSet, knownHashes: readonly (Uint8Array | undefined)[]): void {
+    if (this.#phase !== 'offered') return
+    this.#phase = 'receiving'
+    this.#plan = plan
+    this.#durable = held.clone()
+    this.#hashes = Array.from({ length: plan.fileCount }, (_, file) => knownHashes[file])
+    this.#fileStates = new Uint8Array(plan.fileCount)
+    const { pool, io, grant } = this.#options
+    this.#assembly = new ReceiveAssembly(plan, pool, io, held, grant)
+    this.#channel.send({ type: 'Accept', held: held.toPairs() })
+    this.#assembly.start()
+    this.#advance()
+  }
+
+  decline(): void {
+    if (this.#phase !== 'offered') return
+    this.#channel.send({ type: 'Decline' })
+    this.#end()
+  }
+
+  /** These chunks are durable and recorded: the sender may count on them. */
+  confirmDurable(ranges: readonly RangePair[]): void {
+    if (this.#phase === 'ended') return
+    this.#channel.send({ type: 'Durable', ranges })
+  }
+
+  /** Asks for chunks again, as recorded by RetransmitRequested. */
+  requestRetransmit(ranges: readonly RangePair[], reason: RetransmitReason): void {
+    if (this.#phase !== 'receiving') return
+    const held = this.#assembly?.held ?? new RangeSet()
+    const missing = new RangeSet()
+    for (const [first, count] of ranges) {
+      for (const [start, end] of held.missing(first, first + count)) missing.add(start, end)
+    }
+    if (!missing.isEmpty) this.#channel.send({ type: 'Retransmit', reason, ranges: missing.toPairs() })
+  }
+
+  /** Files stand under their final names. */
+  announceFiles(first: number, count: number): void {
+    this.#channel.send({ type: 'FilesCompleted', first, count })
+  }
+
+  /** Everything is in place and recorded. Also instead of `begin`, for a transfer completed in an earlier session. */
+  announceCompletion(bytes: number, milliseconds: number): void {
+    this.#phase = 'completed'
+    this.#channel.send({ type: 'Completed', bytes, milliseconds })
+  }
+
+  fail(failure: Failure): void {
+    if (this.#phase === 'ended') return
+    this.#channel.send({ type: 'Failed', code: failure.code })
+    this.#end()
+  }
+
+  stop(): void {
+    this.#end()
+  }
+
+  // outcomes of ReceiverIo
+
+  onChunkWritten(chunk: number, outcome: WriteOutcome): void {
+    const assembly = this.#assembly
+    const plan = this.#plan
+    if (assembly === undefined || plan === undefined) return
+    assembly.onChunkWritten(chunk, outcome === 'written')
+    if (this.#phase !== 'receiving') return
+    if (outcome === 'written') {
+      this.#dirtyBytes += plan.lengthOf(chunk)
+      this.#dirtySinceUs ??= this.#nowUs
+      if (this.#dirtyBytes >= CHECKPOINT_BYTES || assembly.isComplete) this.#checkpoint()
+    } else if (outcome === 'hashMismatch') {
+      this.#options.report({ type: 'rejected', ranges: [[chunk, 1]], reason: 'hashMismatch' })
+    } else {
+      this.#failLocally(outcome)
+    }
+  }
+
+  /** @param ranges - chunks that this checkpoint made durable, or why it could not. */
+  onCheckpoint(ranges: readonly RangePair[] | Failure): void {
+    this.#isCheckpointing = false
+    const plan = this.#plan
+    if (plan === undefined || this.#phase !== 'receiving') return
+    if ('code' in ranges) {
+      this.#failLocally(ranges)
+      return
+    }
+    for (const [first, count] of ranges) this.#durable.add(first, first + count)
+    const pairs: [number, number][] = ranges.map(([first, count]) => [first, count])
+    if (pairs.length > 0) this.#options.report({ type: 'checkpoint', ranges: pairs, bytes: plan.bytesOf(pairs) })
+    if (this.#dirtyBytes >= CHECKPOINT_BYTES || (this.#dirtyBytes > 0 && this.#assembly?.isComplete === true)) {
+      this.#checkpoint()
+    }
+    this.#advance()
+  }
+
+  /** `damaged` is empty when the file is what the sender announced. */
+  onFileVerified(file: number, damaged: readonly RangePair[] | Failure): void {
+    this.#verifying -= 1
+    if (this.#phase !== 'receiving') return
+    if ('code' in damaged) {
+      this.#failLocally(damaged)
+      return
+    }
+    if (damaged.length === 0) {
+      this.#fileStates[file] = VERIFIED
+      this.#verified += 1
+    } else {
+      for (const [first, count] of damaged) {
+        this.#durable.remove(first, first + count)
+        this.#assembly?.forget(first, first + count)
+      }
+      this.#fileStates[file] = WAITING
+      this.#verifyCursor = Math.min(this.#verifyCursor, file)
+      const ranges: [number, number][] = damaged.map(([first, count]) => [first, count])
+      this.#options.report({ type: 'rejected', ranges, reason: 'stagingDamaged' })
+    }
+    this.#advance()
+  }
+
+  onFinalized(failure?: Failure): void {
+    if (this.#phase !== 'finalizing') return
+    if (failure !== undefined) {
+      this.#failLocally(failure)
+      return
+    }
+    this.#options.report({ type: 'finalized' })
+  }
+
+  #failLocally(failure: Failure): void {
+    this.#channel.send({ type: 'Failed', code: failure.code })
+    this.#end()
+    this.#options.report({ type: 'failed', failure })
+  }
+
+  #end(): void {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    this.#assembly?.stop()
+  }
+
+  #checkpoint(): void {
+    if (this.#isCheckpointing || this.#phase !== 'receiving') return
+    this.#isCheckpointing = true
+    this.#dirtyBytes = 0
+    this.#dirtySinceUs = undefined
+    this.#options.io.checkpoint()
+  }
+
+  /** Verifies files whose chunks are durable and whose hash is known, in order; finalizes after the last. */
+  #advance(): void {
+    const plan = this.#plan
+    if (plan === undefined || this.#phase !== 'receiving') return
+    while (this.#verifying < VERIFYING_MAX && this.#verifyCursor < plan.fileCount) {
+      const file = this.#verifyCursor
+      if (this.#fileStates[file] === WAITING) {
+        const hash = this.#hashes[file]
+        const { first, count } = plan.chunksOfFile(file)
+        if (hash === undefined || !this.#durable.contains(first, first + count)) return
+        this.#fileStates[file] = VERIFYING
+        this.#verifying += 1
+        if (file === plan.fileCount - 1) this.#options.report({ type: 'verifying' })
+        this.#options.io.verifyFile(file, hash)
+      }
+      this.#verifyCursor += 1
+    }
+    if (this.#verified === plan.fileCount && this.#verifying === 0) {
+      this.#phase = 'finalizing'
+      this.#options.io.finalize()
+    }
+  }
+
+  #onMessage(message: ControlMessage): boolean {
+    switch (message.type) {
+      case 'Manifest':
+        if (this.#phase !== 'awaitingOffer') return false
+        this.#phase = 'offered'
+        this.#options.report({ type: 'offered', manifest: message.manifest })
+        return true
+      case 'FileHashes': {
+        if (this.#plan === undefined) return false
+        const count = message.hashes.length / 32
+        if (message.first + count > this.#plan.fileCount) return false
+        for (let i = 0; i < count; i++) this.#hashes[message.first + i] ??= message.hashes.slice(i * 32, i * 32 + 32)
+        this.#advance()
+        return true
+      }
+      case 'CompletionKnown':
+        if (this.#phase !== 'completed') return false
+        this.#options.report({ type: 'completionKnown' })
+        return true
+      case 'Failed':
+        this.#end()
+        this.#options.report({ type: 'peerFailed', failure: { code: message.code } })
+        return true
+      case 'Accept':
+      case 'Decline':
+      case 'Durable':
+      case 'Retransmit':
+      case 'FilesCompleted':
+      case 'Completed':
+        return false
+    }
+  }
+}

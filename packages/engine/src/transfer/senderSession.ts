@@ -1,0 +1,253 @@
+/**
+ * One session of a transfer on the sending side: offers the manifest, sends chunks, announces the files' hashes and
+ * follows what the receiver holds. It decides nothing about the transfer's life: it reports, and the node records.
+ *
+ * ```
+ *  established ── Manifest ──▶ offered ── Accept ──▶ sending ── Completed ──▶ completed
+ *                                 └───── Decline ──▶ declined
+ * ```
+ */
+import { assert } from '@godwit/protocol/assert'
+import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { ControlMessage, RetransmitReason } from '@godwit/protocol/controlMessages'
+import { FILE_HASHES_MAX } from '@godwit/protocol/controlMessages'
+import type { Failure } from '@godwit/protocol/errors'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
+import type { BufferPool, SenderIo, SenderReport } from './ports.js'
+import { SendScheduler } from './sendScheduler.js'
+
+/** Whole files hashed at the same time when they were not read in order. */
+const HASHING_MAX = 2
+/** Hashes of small files that are announced together. */
+const HASH_BATCH = 256
+
+type Phase = 'connecting' | 'offered' | 'sending' | 'completed' | 'ended'
+
+export interface SenderSessionOptions {
+  readonly plan: ChunkPlan
+  /** The encoded manifest, as it is sent. */
+  readonly manifest: Uint8Array
+  readonly pool: BufferPool
+  readonly io: SenderIo
+  readonly stream: ControlStreamPort
+  /** Hashes of whole files that are known from earlier sessions: 32 bytes, or undefined. */
+  readonly knownHash: (file: number) => Uint8Array | undefined
+  readonly report: (report: SenderReport) => void
+}
+
+export class SenderSession {
+  readonly #options: SenderSessionOptions
+  readonly #channel: ControlChannel
+  readonly #durable = new RangeSet()
+  readonly #hashes: (Uint8Array | undefined)[]
+  #phase: Phase = 'connecting'
+  /** Files before this one are announced. */
+  #announced = 0
+  /** Files before this one have been asked for or are known. */
+  #hashCursor = 0
+  #hashing = 0
+
+  /** Where the connection takes its chunks from. */
+  readonly source: SendScheduler
+
+  constructor(options: SenderSessionOptions) {
+    this.#options = options
+    this.#channel = new ControlChannel(options.stream)
+    this.#hashes = Array.from({ length: options.plan.fileCount }, (_, file) => options.knownHash(file))
+    this.source = new SendScheduler(options.plan, options.pool, {
+      readChunk: (chunk, buffer, length) => options.io.readChunk(chunk, buffer, length),
+      hashFile: (file) => options.io.hashFile(file),
+    })
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** The path works: offer. */
+  onEstablished(): void {
+    if (this.#phase !== 'connecting') return
+    this.#phase = 'offered'
+    this.#channel.send({ type: 'Manifest', manifest: this.#options.manifest })
+  }
+
+  /** Bytes of the peer's control stream. False when they break the protocol. */
+  onControl(bytes: Uint8Array): boolean {
+    const messages = this.#channel.receive(bytes)
+    if (messages === undefined) return false
+    for (const message of messages) if (!this.#onMessage(message)) return false
+    return true
+  }
+
+  /** To be called after each input: sends what waited for room. */
+  pump(): void {
+    this.#channel.pump()
+    this.#hashMore()
+  }
+
+  // outcomes of SenderIo
+
+  onChunkRead(chunk: number, hash: Uint8Array): void {
+    this.source.onChunkRead(chunk, hash)
+    this.#hashMore()
+  }
+
+  onFileHashed(file: number, blake3: Uint8Array, wasAsked: boolean): void {
+    if (wasAsked) this.#hashing -= 1
+    if (this.#phase === 'ended') return
+    if (this.#hashes[file] === undefined) {
+      this.#hashes[file] = blake3.slice()
+      this.#options.report({ type: 'fileHashed', file, blake3: blake3.slice() })
+    }
+    this.#announce()
+    this.#hashMore()
+  }
+
+  /** The source cannot be read or changed: this transfer cannot be completed. */
+  onReadFailed(chunk: number | undefined, failure: Failure): void {
+    if (chunk !== undefined) this.source.onReadFailed(chunk)
+    if (this.#phase === 'ended') return
+    this.#channel.send({ type: 'Failed', code: failure.code })
+    this.#end()
+    this.#options.report({ type: 'failed', failure })
+  }
+
+  // commands
+
+  /** Sends chunks again, as recorded by RetransmitRequested. */
+  requeue(ranges: readonly RangePair[]): void {
+    if (this.#phase !== 'sending') return
+    for (const [first, count] of ranges) this.source.requeue(first, first + count)
+  }
+
+  /** The receiver's completion is recorded. */
+  confirmCompletion(): void {
+    this.#channel.send({ type: 'CompletionKnown' })
+  }
+
+  /** Tells the receiver why this side ends, before the connection is closed. */
+  fail(failure: Failure): void {
+    if (this.#phase === 'ended') return
+    this.#channel.send({ type: 'Failed', code: failure.code })
+    this.#end()
+  }
+
+  /** The connection is gone. */
+  stop(): void {
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    this.source.stop()
+  }
+
+  #onMessage(message: ControlMessage): boolean {
+    const { plan, report } = this.#options
+    switch (message.type) {
+      case 'Accept': {
+        if (this.#phase !== 'offered') return false
+        const held = RangeSet.fromPairs(message.held, plan.chunkCount, message.held.length)
+        if (held === undefined) return false
+        this.#phase = 'sending'
+        report({ type: 'accepted' })
+        this.#recordDurable(held)
+        this.source.start(held)
+        this.#announce()
+        this.#hashMore()
+        return true
+      }
+      case 'Decline':
+        if (this.#phase !== 'offered') return false
+        this.#end()
+        report({ type: 'declined' })
+        return true
+      case 'Durable': {
+        const ranges = RangeSet.fromPairs(message.ranges, plan.chunkCount, message.ranges.length)
+        if (this.#phase !== 'sending' || ranges === undefined) return false
+        this.#recordDurable(ranges)
+        return true
+      }
+      case 'Retransmit':
+        return this.#onRetransmit(message.ranges, message.reason)
+      case 'FilesCompleted':
+        if (message.first + message.count > plan.fileCount) return false
+        report({ type: 'filesCompleted', first: message.first, count: message.count })
+        return true
+      case 'Completed':
+        // A receiver that completed in an earlier session says so instead of accepting.
+        if (this.#phase !== 'sending' && this.#phase !== 'offered') return false
+        if (message.bytes !== plan.totalBytes) return false
+        this.#recordDurable(RangeSet.of(0, plan.chunkCount))
+        this.#phase = 'completed'
+        this.source.stop()
+        report({ type: 'completed', bytes: message.bytes, seconds: message.milliseconds / 1000 })
+        return true
+      case 'Failed':
+        this.#end()
+        report({ type: 'peerFailed', failure: { code: message.code } })
+        return true
+      case 'Manifest':
+      case 'FileHashes':
+      case 'CompletionKnown':
+        return false
+    }
+  }
+
+  #onRetransmit(pairs: readonly RangePair[], reason: RetransmitReason): boolean {
+    const ranges = RangeSet.fromPairs(pairs, this.#options.plan.chunkCount, pairs.length)
+    if (this.#phase !== 'sending' || ranges === undefined) return false
+    this.#durable.removeAll(ranges)
+    this.#options.report({ type: 'retransmitRequested', ranges: ranges.toPairs(), reason })
+    return true
+  }
+
+  #recordDurable(ranges: RangeSet): void {
+    const added = new RangeSet()
+    for (const [start, end] of ranges.ranges()) {
+      for (const [from, to] of [...this.#durable.missing(start, end)]) added.add(from, to)
+      this.#durable.add(start, end)
+      this.source.drop(start, end)
+    }
+    if (added.isEmpty) return
+    const pairs = added.toPairs()
+    this.#options.report({ type: 'durable', ranges: pairs, bytes: this.#options.plan.bytesOf(pairs) })
+  }
+
+  /** Announces hashes in the order of the files: batches of small files, large ones at once. */
+  #announce(): void {
+    if (this.#phase !== 'sending') return
+    for (;;) {
+      let end = this.#announced
+      while (end - this.#announced < FILE_HASHES_MAX && this.#hashes[end] !== undefined) end += 1
+      const count = end - this.#announced
+      if (count === 0) return
+      const isLast = end === this.#hashes.length
+      const { plan } = this.#options
+      const isLarge = plan.chunksOfFile(end - 1).count > 16
+      if (count < HASH_BATCH && !isLast && !isLarge && !this.source.isAllRead) return
+      const hashes = new Uint8Array(count * 32)
+      for (let file = this.#announced; file < end; file++) {
+        const hash = this.#hashes[file]
+        assert(hash !== undefined, 'a hash that was just there')
+        hashes.set(hash, (file - this.#announced) * 32)
+      }
+      this.#channel.send({ type: 'FileHashes', first: this.#announced, hashes })
+      this.#announced = end
+    }
+  }
+
+  /** When all chunks were read: hashes the files that were not read in order, from the first one on. */
+  #hashMore(): void {
+    if (this.#phase !== 'sending' || !this.source.isAllRead) return
+    this.#announce()
+    while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
+      const file = this.#hashCursor++
+      if (this.#hashes[file] !== undefined) continue
+      this.#hashing += 1
+      this.#options.io.hashFile(file)
+    }
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * The messages of a session's control stream: what sender and receiver say to each other beside the data.
+ *
+ * ```
+ * message := length (varint, of what follows) · type (1 byte) · body
+ *
+ * type  name              direction  body
+ * 0x01  Manifest          S→R        the encoded manifest
+ * 0x02  Accept            R→S        pairs: chunks that the receiver holds durably
+ * 0x03  Decline           R→S        –
+ * 0x04  Durable           R→S        pairs: chunks that are durable and recorded
+ * 0x05  FileHashes        S→R        first file · count · 32 bytes each
+ * 0x06  Retransmit        R→S        reason (1 byte) · pairs
+ * 0x07  FilesCompleted    R→S        first file · count
+ * 0x08  Completed         R→S        bytes · milliseconds
+ * 0x09  CompletionKnown   S→R        –
+ * 0x0a  Failed            both       error code as text
+ *
+ * pairs := count (varint) · (first · length) × count, all varints, ascending
+ * ```
+ *
+ * Docs: docs/protocol/transfer.md.
+ */
+import { ByteReader, ByteWriter } from './bytes.js'
+import { type ErrorCode, isErrorCode } from './errors.js'
+import { CONTROL_MESSAGE_MAX_BYTES, MANIFEST_MAX_ENTRIES } from './limits.js'
+import type { RangePair } from './rangeSet.js'
+import { readVarint, varintBytesFrom } from './varint.js'
+
+/** Pairs in one message: a receiver with more holes than that asks for the rest later. */
+export const PAIRS_MAX = 100_000
+/** Hashes in one FileHashes message. */
+export const FILE_HASHES_MAX = 1024
+
+export type RetransmitReason = 'hashMismatch' | 'stagingDamaged' | 'sessionBroken'
+const REASONS: readonly RetransmitReason[] = ['hashMismatch', 'stagingDamaged', 'sessionBroken']
+
+export type ControlMessage =
+  | { readonly type: 'Manifest'; readonly manifest: Uint8Array }
+  | { readonly type: 'Accept'; readonly held: readonly RangePair[] }
+  | { readonly type: 'Decline' }
+  | { readonly type: 'Durable'; readonly ranges: readonly RangePair[] }
+  /** `hashes` is 32 bytes for each of `count` files from `first` on. */
+  | { readonly type: 'FileHashes'; readonly first: number; readonly hashes: Uint8Array }
+  | { readonly type: 'Retransmit'; readonly reason: RetransmitReason; readonly ranges: readonly RangePair[] }
+  | { readonly type: 'FilesCompleted'; readonly first: number; readonly count: number }
+  | { readonly type: 'Completed'; readonly bytes: number; readonly milliseconds: number }
+  | { readonly type: 'CompletionKnown' }
+  | { readonly type: 'Failed'; readonly code: ErrorCode }
+
+const TYPES = {
+  Manifest: 0x01,
+  Accept: 0x02,
+  Decline: 0x03,
+  Durable: 0x04,
+  FileHashes: 0x05,
+  Retransmit: 0x06,
+  FilesCompleted: 0x07,
+  Completed: 0x08,
+  CompletionKnown: 0x09,
+  Failed: 0x0a,
+} as const satisfies Record<ControlMessage['type'], number>
+
+const writePairs = (writer: ByteWriter, pairs: readonly RangePair[]): void => {
+  writer.varint(pairs.length)
+  for (const [first, count] of pairs) writer.varint(first).varint(count)
+}
+
+/** The bytes of a message, its length in front. */
+export const encodeControlMessage = (message: ControlMessage): Uint8Array => {
+  const body = new ByteWriter(message.type === 'Manifest' ? message.manifest.length + 16 : 256)
+  body.u8(TYPES[message.type])
+  switch (message.type) {
+    case 'Manifest':
+      body.bytes(message.manifest)
+      break
+    case 'Accept':
+      writePairs(body, message.held)
+      break
+    case 'Durable':
+      writePairs(body, message.ranges)
+      break
+    case 'FileHashes':
+      body
+        .varint(message.first)
+        .varint(message.hashes.length / 32)
+        .bytes(message.hashes)
+      break
+    case 'Retransmit':
+      body.u8(REASONS.indexOf(message.reason))
+      writePairs(body, message.ranges)
+      break
+    case 'FilesCompleted':
+      body.varint(message.first).varint(message.count)
+      break
+    case 'Completed':
+      body.varint(message.bytes).varint(message.milliseconds)
+      break
+    case 'Failed':
+      body.text(message.code)
+      break
+    case 'Decline':
+    case 'CompletionKnown':
+      break
+  }
+  const bytes = body.finish()
+  return new ByteWriter(bytes.length + 8).lengthPrefixed(bytes).finish()
+}
+
+const readPairs = (reader: ByteReader): RangePair[] | undefined => {
+  const count = reader.varint(PAIRS_MAX)
+  // Each pair is at least two bytes: a count that the bytes cannot hold is refused before anything is allocated.
+  if (count === undefined || count * 2 > reader.remaining) return undefined
+  const pairs: RangePair[] = []
+  let before = 0
+  for (let i = 0; i < count; i++) {
+    const first = reader.varint()
+    const length = reader.varint()
+    if (first === undefined || length === undefined || first < before || length < 1) return undefined
+    before = first + length
+    if (!Number.isSafeInteger(before)) return undefined
+    pairs.push([first, length])
+  }
+  return pairs
+}
+
+/** Decodes one message without its length. Undefined for anything that is not exactly one message. */
+export const decodeControlMessage = (bytes: Uint8Array): ControlMessage | undefined => {
+  const reader = new ByteReader(bytes)
+  const message = readMessage(reader)
+  return message !== undefined && reader.isAtEnd ? message : undefined
+}
+
+const readMessage = (reader: ByteReader): ControlMessage | undefined => {
+  switch (reader.u8()) {
+    case TYPES.Manifest:
+      return { type: 'Manifest', manifest: reader.rest().slice() }
+    case TYPES.Accept: {
+      const held = readPairs(reader)
+      return held && { type: 'Accept', held }
+    }
+    case TYPES.Decline:
+      return { type: 'Decline' }
+    case TYPES.Durable: {
+      const ranges = readPairs(reader)
+      return ranges && { type: 'Durable', ranges }
+    }
+    case TYPES.FileHashes: {
+      const first = reader.varint(MANIFEST_MAX_ENTRIES)
+      const count = reader.varint(FILE_HASHES_MAX)
+      if (first === undefined || count === undefined) return undefined
+      const hashes = reader.bytes(count * 32)
+      return hashes && { type: 'FileHashes', first, hashes: hashes.slice() }
+    }
+    case TYPES.Retransmit: {
+      const reason = REASONS[reader.u8() ?? REASONS.length]
+      if (reason === undefined) return undefined
+      const ranges = readPairs(reader)
+      return ranges && { type: 'Retransmit', reason, ranges }
+    }
+    case TYPES.FilesCompleted: {
+      const first = reader.varint(MANIFEST_MAX_ENTRIES)
+      const count = reader.varint(MANIFEST_MAX_ENTRIES)
+      if (first === undefined || count === undefined || count < 1) return undefined
+      return { type: 'FilesCompleted', first, count }
+    }
+    case TYPES.Completed: {
+      const total = reader.varint()
+      const milliseconds = reader.varint()
+      if (total === undefined || milliseconds === undefined) return undefined
+      return { type: 'Completed', bytes: total, milliseconds }
+    }
+    case TYPES.CompletionKnown:
+      return { type: 'CompletionKnown' }
+    case TYPES.Failed: {
+      const code = reader.text(64)
+      return isErrorCode(code) ? { type: 'Failed', code } : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Cuts the control stream into messages. Bytes are kept until their message is whole; a peer can make it hold at most
+ * CONTROL_MESSAGE_MAX_BYTES.
+ */
+export class ControlReader {
+  #chunks: Uint8Array[] = []
+  #bytes = 0
+
+  /**
+   * Takes the next bytes of the stream (copied) and yields the messages that they complete. Undefined when the stream
+   * makes no sense; the session then ends.
+   */
+  push(bytes: Uint8Array): ControlMessage[] | undefined {
+    this.#chunks.push(bytes.slice())
+    this.#bytes += bytes.length
+    const messages: ControlMessage[] = []
+    for (;;) {
+      const length = this.#nextLength()
+      if (length === -1) return undefined
+      if (length === 0 || this.#bytes < length) return messages
+      const whole = this.#join()
+      const prefix = varintBytesFrom(whole[0] ?? 0)
+      const message = decodeControlMessage(whole.subarray(prefix, length))
+      if (message === undefined) return undefined
+      messages.push(message)
+      const rest = whole.subarray(length)
+      this.#chunks = rest.length > 0 ? [rest] : []
+      this.#bytes = rest.length
+    }
+  }
+
+  /** Bytes of the next message with its length; 0 while unknown, -1 when it is beyond the limit. */
+  #nextLength(): number {
+    const head = this.#chunks[0]
+    if (head === undefined) return 0
+    // The length may be cut by the border of two pieces: at most 8 bytes are joined to read it.
+    const start = head.length >= 8 || this.#chunks.length === 1 ? head : this.#join()
+    const prefix = varintBytesFrom(start[0] ?? 0)
+    if (start.length < prefix) return 0
+    const length = readVarint(start, 0, start.length)
+    if (length < 1 || length > CONTROL_MESSAGE_MAX_BYTES) return -1
+    return prefix + length
+  }
+
+  #join(): Uint8Array {
+    const first = this.#chunks[0]
+    if (this.#chunks.length === 1 && first !== undefined) return first
+    const whole = new Uint8Array(this.#bytes)
+    let at = 0
+    for (const chunk of this.#chunks) {
+      whole.set(chunk, at)
+      at += chunk.length
+    }
+    this.#chunks = [whole]
+    return whole
+  }
+}
