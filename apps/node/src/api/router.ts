@@ -1,0 +1,8 @@
+/** The whole API, one file per resource. */
+import { nodeRouter } from './routers/node.js'
+import { transfersRouter } from './routers/transfers.js'
+import { router } from './trpc.js'
+
+export const appRouter = router({ transfers: transfersRouter, node: nodeRouter })
+
+export type AppRouter = typeof appRouter

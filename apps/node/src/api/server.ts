@@ -1,0 +1,117 @@
+/**
+ * The node's API over HTTP on loopback: Fastify, the guard in front of everything, tRPC behind it. It owns no state but
+ * its socket; everything else is the service's.
+ */
+import type { Socket } from 'node:net'
+import helmet from '@fastify/helmet'
+import { ERRORS } from '@godwit/protocol/errors'
+import type { FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
+import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
+import Fastify from 'fastify'
+import type { NodeService } from '../service.js'
+import { refusalOf } from './guard.js'
+import type { AppRouter } from './router.js'
+import { appRouter } from './router.js'
+
+/** Bytes of a request's body: a submission with thousands of paths fits. */
+const BODY_MAX_BYTES = 1024 * 1024
+/** Calls in one HTTP request. */
+const BATCH_MAX_CALLS = 10
+/** Characters of a path of a batch: ten procedure names. */
+const PATH_PARAMETER_MAX = 1024
+const PREFIX = '/trpc'
+
+export interface ApiServerOptions {
+  readonly service: NodeService
+  /** What clients show as `Authorization: Bearer`; 256 bits, base64url. */
+  readonly token: string
+  /** The node's version, told in the header `godwit-version`. */
+  readonly version: string
+  /** Is told of bugs behind a procedure; the answer hides them. */
+  readonly onBug?: (error: unknown, path: string | undefined) => void
+}
+
+export interface ApiServer {
+  /** Listens on 127.0.0.1 on a port that the system chooses. `url` has no path and no slash at its end. */
+  start(): Promise<{ readonly url: string }>
+  /** Ends every connection, event streams too; clients reconnect with their cursor. */
+  stop(): Promise<void>
+}
+
+const bodyOf = (message: string, code?: 'ERR_UNAUTHORIZED') => ({
+  error: { message, data: code === undefined ? {} : { godwit: { code, message: ERRORS[code].message } } },
+})
+
+export const createApiServer = (options: ApiServerOptions): ApiServer => {
+  const app = Fastify({
+    bodyLimit: BODY_MAX_BYTES,
+    // A client that keeps a stream open must not keep the node from ending.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PATH_PARAMETER_MAX },
+    requestTimeout: 30_000,
+  })
+  let port = 0
+  const sockets = new Set<Socket>()
+
+  app.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store')
+    const refusal = refusalOf(request.headers, { port, token: options.token })
+    if (refusal !== undefined) {
+      // No keep-alive for strangers, and nothing of their body is read.
+      return reply
+        .code(refusal.status)
+        .header('connection', 'close')
+        .send(bodyOf(refusal.reason, refusal.status === 401 ? 'ERR_UNAUTHORIZED' : undefined))
+    }
+    reply.header('godwit-version', options.version)
+    return undefined
+  })
+  app.setErrorHandler((error, _request, reply) => {
+    const status =
+      error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500
+    if (status >= 500) options.onBug?.(error, undefined)
+    return reply.code(status).send(bodyOf(status >= 500 ? 'internal error' : 'the request was refused'))
+  })
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(bodyOf('not found')))
+  // JSON only: a form or plain text is what another site's page may send without asking first.
+  app.removeAllContentTypeParsers()
+  app.register(helmet, {
+    contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  })
+  const trpcOptions: FastifyTRPCPluginOptions<AppRouter>['trpcOptions'] = {
+    router: appRouter,
+    createContext: () => ({ service: options.service }),
+    maxBatchSize: BATCH_MAX_CALLS,
+    allowMethodOverride: false,
+    onError: ({ error, path }) => {
+      if (error.code === 'INTERNAL_SERVER_ERROR' && error.cause?.name !== 'FailureCause') {
+        options.onBug?.(error.cause ?? error, path)
+      }
+    },
+  }
+  app.register(async (scope) => {
+    await scope.register(fastifyTRPCPlugin, { prefix: PREFIX, trpcOptions })
+    // The plugin adds a parser for forms; the API has no use for one.
+    scope.removeContentTypeParser('multipart/form-data')
+  })
+
+  return {
+    async start() {
+      await app.listen({ host: '127.0.0.1', port: 0 })
+      const address = app.server.address()
+      if (address === null || typeof address === 'string') throw new Error('the API has no port')
+      port = address.port
+      return { url: `http://127.0.0.1:${port}` }
+    },
+    async stop() {
+      const closed = app.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
