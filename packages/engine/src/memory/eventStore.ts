@@ -36,11 +36,11 @@ export class MemoryEventStore<E extends DomainEvent> implements EventStore<E> {
     fence?: Fence,
   ): Promise<AppendResult<E>> {
     const stream = this.#streams.get(streamId) ?? []
-    if (fence !== undefined && this.#options.holds?.(fence) === false) {
-      return Promise.resolve({ ok: false, code: 'fenced' })
-    }
     if (stream.length !== expectedVersion) {
       return Promise.resolve({ ok: false, code: 'versionConflict', actualVersion: stream.length })
+    }
+    if (fence !== undefined && this.#options.holds?.(fence) === false) {
+      return Promise.resolve({ ok: false, code: 'fenced' })
     }
     const recordedAt = this.#options.now()
     const recorded = events.map((event, index): RecordedEvent<E> => {
