@@ -21,7 +21,11 @@ export const openRoomInput = z.object({
   name: nameplateSchema.optional(),
   guessesMax: z.number().int().min(1).max(1000).default(GUESSES_MAX_GENERATED),
 })
-export const openRoomOutput = z.object({ roomId: roomIdSchema, nameplate: nameplateSchema, expiresAt: z.number().int() })
+export const openRoomOutput = z.object({
+  roomId: roomIdSchema,
+  nameplate: nameplateSchema,
+  expiresAt: z.number().int(),
+})
 
 /** `rooms.join` (mutation; bearer: the receiver's token). */
 export const joinRoomInput = z.object({ nameplate: nameplateSchema })
@@ -32,7 +36,11 @@ export const roomCommandInput = z.object({
   roomId: roomIdSchema,
   command: z.discriminatedUnion('type', [
     z.object({ type: z.literal('admit'), receiver: receiverIdSchema }),
-    z.object({ type: z.literal('dismiss'), receiver: receiverIdSchema, reason: z.enum(['completed', 'failed', 'timeout']) }),
+    z.object({
+      type: z.literal('dismiss'),
+      receiver: receiverIdSchema,
+      reason: z.enum(['completed', 'failed', 'timeout']),
+    }),
     z.object({ type: z.literal('guessFailed'), receiver: receiverIdSchema }),
     z.object({ type: z.literal('lock') }),
     z.object({ type: z.literal('close'), reason: z.enum(['completed', 'cancelled', 'failed']) }),
@@ -75,3 +83,6 @@ export const serverInfoOutput = z.object({
 
 /** `server.observeToken` (mutation): a token for the UDP port, valid for a minute; 32 bytes as 43 base64url characters. */
 export const observeTokenOutput = z.object({ token: z.string().regex(/^[A-Za-z0-9_-]{43}$/) })
+
+/** The answer to `rooms.command`, `rooms.leave` and `rooms.post`: the room's version at that moment. */
+export const roomVersionOutput = z.object({ roomVersion: z.number().int().min(1) })

@@ -1,0 +1,59 @@
+/** Settings of a rendezvous: each with its default. Tests and operators change them; no flag is needed to run one. */
+import { ROOM_CLOSED_TTL_MS, ROOM_IDLE_TTL_MS, ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
+
+/** A token bucket per address: `burst` at once, then `perMinute`. */
+export interface Rate {
+  readonly burst: number
+  readonly perMinute: number
+}
+
+export interface RendezvousOptions {
+  /** Wall-clock milliseconds after the owner's last sign of life until an open room expires. */
+  readonly roomIdleTtlMs: number
+  /** Milliseconds of a room's whole life. */
+  readonly roomMaxTtlMs: number
+  /** Milliseconds that a closed room is kept for those who come late. */
+  readonly roomClosedTtlMs: number
+  readonly sweepIntervalMs: number
+  /** Rooms at once, closed ones that are still kept included: about 1 KiB each without messages. */
+  readonly roomsMax: number
+  /** Streams of `rooms.watch` at once, in all and from one address (IPv4 address, IPv6 /64). */
+  readonly watchersMax: number
+  readonly watchersPerAddressMax: number
+  /** Milliseconds between pings of a stream, and without any after which a node reconnects. */
+  readonly pingIntervalMs: number
+  readonly inactivityMs: number
+  /** Requests of any kind from one address a minute. */
+  readonly requestsPerMinute: number
+  readonly opens: Rate
+  readonly joins: Rate
+  /** Joins that named no open room: what trying out nameplates costs. */
+  readonly failedJoins: Rate
+  readonly posts: Rate
+  /** Messages of one receiver in one room: it must not push the others' messages out. */
+  readonly postsPerReceiver: Rate
+  /** Datagrams answered to one address. */
+  readonly observations: Rate
+  /** Whether a reverse proxy in front tells the address of the client (X-Forwarded-For). */
+  readonly trustsProxy: boolean
+}
+
+export const defaultOptions: RendezvousOptions = {
+  roomIdleTtlMs: ROOM_IDLE_TTL_MS,
+  roomMaxTtlMs: ROOM_MAX_TTL_MS,
+  roomClosedTtlMs: ROOM_CLOSED_TTL_MS,
+  sweepIntervalMs: 30_000,
+  roomsMax: 100_000,
+  watchersMax: 10_000,
+  watchersPerAddressMax: 512,
+  pingIntervalMs: 10_000,
+  inactivityMs: 25_000,
+  requestsPerMinute: 6000,
+  opens: { burst: 120, perMinute: 60 },
+  joins: { burst: 240, perMinute: 120 },
+  failedJoins: { burst: 60, perMinute: 6 },
+  posts: { burst: 2000, perMinute: 2000 },
+  postsPerReceiver: { burst: 32, perMinute: 60 },
+  observations: { burst: 100, perMinute: 600 },
+  trustsProxy: false,
+}
