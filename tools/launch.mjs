@@ -11,7 +11,9 @@ const WORDS_ONLY = new Set(['-h', '--help', 'help', '-V', '--version'])
 
 /** @param {string} root @param {string[]} args @returns {Promise<number>} the exit code. */
 export async function launch(root, args) {
-  const needsRedis = args.length > 0 && !WORDS_ONLY.has(args[0]) && !WORDS_ONLY.has(args.at(-1))
+  const needsRedis = args.length > 0 && ![args[0], args[args.length - 1]].some((argument) => WORDS_ONLY.has(argument))
+  // The demo gives each of its nodes a Redis of its own.
+  if (args[0] === 'demo') delete process.env.REDIS_URL
   if (!(await setUp(root, { needsRedis }))) return EXIT_SET_UP
   const { main } = await import(pathToFileURL(join(root, 'apps', 'cli', 'dist', 'main.js')).href)
   return main(args)

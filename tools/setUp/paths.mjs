@@ -34,13 +34,12 @@ export function findProgram(name) {
  * The environment of a set-up step: this process's own, with a home folder inside the checkout where HOME is missing
  * or cannot be written (npm and apt keep caches there).
  *
- * @param {string} root
+ * @param {string} root @returns {NodeJS.ProcessEnv & { HOME: string }}
  */
 export function stepEnvironment(root) {
   const home = process.env.HOME
-  const environment = { ...process.env, LC_ALL: 'C.UTF-8' }
-  if (home === undefined || home === '' || !isWritableFolder(home)) environment.HOME = join(cacheDirOf(root), 'home')
-  return environment
+  const isUsable = home !== undefined && home !== '' && isWritableFolder(home)
+  return { ...process.env, LC_ALL: 'C.UTF-8', HOME: isUsable ? home : join(cacheDirOf(root), 'home') }
 }
 
 /** @param {string} folder */

@@ -8,7 +8,11 @@ import { fetchDebianRedis, fetchedRedis } from './debianRedis.mjs'
 import { cacheDirOf, findProgram, isExecutable } from './paths.mjs'
 import { StepFailure } from './step.mjs'
 
-/** Install lines by the ID or ID_LIKE of os-release(5). */
+/**
+ * Install lines by the ID or ID_LIKE of os-release(5).
+ *
+ * @type {readonly [readonly string[], string][]}
+ */
 const INSTALL_LINES = [
   [['debian', 'ubuntu'], 'sudo apt-get install redis-server'],
   [['fedora', 'rhel', 'centos'], 'sudo dnf install valkey'],

@@ -66,7 +66,7 @@ async function doWhatIsMissing(root, needsRedis) {
   if (done.packages !== packages || !hasPackages(root)) {
     if (!isInstalled(root))
       await withProgress('installing the npm packages', () => installPackages(root, log('packages')))
-    writeDone(root, { ...done, packages, build: undefined })
+    writeDone(root, { packages })
   }
   const stamp = buildStamp(root)
   if (readDone(root).build !== stamp || !isBuilt(root)) {

@@ -7,9 +7,11 @@ import { relative } from 'node:path'
 
 // biome-ignore lint/style/noDefaultExport: vitest loads a reporter by its default export.
 export default class PlainReporter {
+  root = process.cwd()
+
   /** @param {import('vitest/node').Vitest} vitest */
   onInit(vitest) {
-    this.vitest = vitest
+    this.root = vitest.config.root
   }
 
   /** @param {import('vitest/node').TestModule} module */
@@ -18,9 +20,7 @@ export default class PlainReporter {
     const seconds = (module.diagnostic().duration / 1000).toFixed(1)
     const notRun = counts.skipped === 0 ? '' : `, ${counts.skipped} not run`
     const mark = counts.failed === 0 ? 'ok  ' : 'FAIL'
-    console.log(
-      `${mark} ${relative(this.vitest.config.root, module.moduleId)} (${counts.passed} passed${notRun}, ${seconds} s)`,
-    )
+    console.log(`${mark} ${relative(this.root, module.moduleId)} (${counts.passed} passed${notRun}, ${seconds} s)`)
     for (const test of module.children.allTests()) {
       if (test.result().state === 'failed') console.log(`     FAIL ${test.fullName}`)
     }
@@ -33,10 +33,10 @@ export default class PlainReporter {
   onTestRunEnd(modules, unhandledErrors) {
     const counts = countsOf(modules)
     for (const module of modules) {
-      for (const error of module.errors()) this.explain(relative(this.vitest.config.root, module.moduleId), error)
+      for (const error of module.errors()) this.explain(relative(this.root, module.moduleId), error)
       for (const test of module.children.allTests()) {
         for (const error of test.result().errors ?? [])
-          this.explain(`${relative(this.vitest.config.root, module.moduleId)} > ${test.fullName}`, error)
+          this.explain(`${relative(this.root, module.moduleId)} > ${test.fullName}`, error)
       }
       for (const suite of module.children.allSuites()) {
         for (const error of suite.errors()) this.explain(suite.fullName, error)

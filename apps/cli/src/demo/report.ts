@@ -1,6 +1,7 @@
 /**
  * What the demo says: to a person, or as JSON lines to a script. The story goes to stderr, its result to stdout.
  */
+import { formatBytes } from '@godwit/protocol/rate'
 import type { DemoFailure } from './demoFailure.js'
 
 /** How far the transfer was when the receiving side was killed. */
@@ -102,12 +103,4 @@ const summary = (result: DemoResult): readonly string[] => {
     '  ./godwit send PATH        prints a code',
     '  ./godwit receive CODE     on the other one',
   ]
-}
-
-/** Bytes in binary units, as file managers show them. */
-export const formatBytes = (bytes: number): string => {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
-  const value = bytes / 1024 ** power
-  return `${power === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[power]}`
 }

@@ -14,12 +14,13 @@ import {
 } from '@godwit/protocol/api'
 import { EXIT, exitCodeOf } from '@godwit/protocol/errors'
 import { CHUNK_SIZE_BYTES, LIMIT_MIN_BYTES_PER_SECOND } from '@godwit/protocol/limits'
+import { formatBytes } from '@godwit/protocol/rate'
 import { DemoFailure, failureOf } from './demoFailure.js'
 import { type DemoNode, DemoWorld } from './demoWorld.js'
 import { LogFollower } from './logFollower.js'
 import { filesBelow, firstDifference, makeRandomFile } from './payload.js'
 import { killNow, processesOf, waitUntil } from './processes.js'
-import { type DemoReport, type DemoResult, formatBytes, jsonReport, type KilledAt, plainReport } from './report.js'
+import { type DemoReport, type DemoResult, jsonReport, type KilledAt, plainReport } from './report.js'
 
 const MADE_BYTES = 256 * 1024 * 1024
 const MADE_NAME = 'demo.bin'
