@@ -88,11 +88,19 @@ export const transferEventSchema = z.discriminatedUnion('type', [
     /** Datagrams of this window whose tag failed. */
     corrupted: count,
   }),
-  event('ChunksRejected', { receiver, ranges: chunkRangesSchema, reason: z.enum(['hashMismatch', 'stagingDamaged']) }),
+  event('ChunksRejected', {
+    receiver,
+    ranges: chunkRangesSchema,
+    reason: z.enum(['hashMismatch', 'stagingDamaged']),
+    /** Bytes of those among them that had been acked: they count as missing again. */
+    bytesTakenBack: count,
+  }),
   event('RetransmitRequested', {
     receiver,
     ranges: chunkRangesSchema,
     reason: z.enum(['hashMismatch', 'stagingDamaged', 'sessionBroken']),
+    /** Bytes of those among them that had been acked: they count as missing again. */
+    bytesTakenBack: count,
   }),
   event('SessionLost', { receiver, session: count, reason: errorCode }),
   event('Paused', { reason: z.enum(['user', 'peer', 'diskFull', 'disk', 'logAway']), by: z.string().max(64) }),
