@@ -63,7 +63,7 @@ export class Network {
     this.rules(
       host,
       `table ip godwit {
-        chain post { type nat hook postrouting priority 100; oifname "${outside}" masquerade; }
+        chain post { type nat hook postrouting priority 100; oifname "${outside}" masquerade; };
         chain forward {
           type filter hook forward priority 0; policy accept;
           iifname "${outside}" ct state established,related accept
@@ -77,7 +77,7 @@ export class Network {
   dropUdp(host: string): void {
     this.rules(
       host,
-      'table inet godwit { chain in { type filter hook input priority 0; iifname != "lo" meta l4proto udp drop; } }',
+      'table inet godwit { chain in { type filter hook input priority 0; iifname != "lo" meta l4proto udp drop; }; }',
     )
   }
 
@@ -103,33 +103,41 @@ export class Network {
   }
 
   /**
-   * Two hosts, each behind its own router with masquerading, and an internet in the middle where the rendezvous lives:
-   * left 192.168.1.2 – router 192.168.1.1 / 203.0.113.2 – internet 203.0.113.1 and 198.51.100.1 – router – right.
+   * Two hosts, each behind its own router with masquerading, and a host for the rendezvous outside:
+   *
+   *     left 192.168.1.2 ── router 203.0.113.2 ── internet ── router 198.51.100.2 ── right 192.168.2.2
+   *                                                  └── outside 192.0.2.2
    */
-  static behindNats(): {
-    readonly network: Network
-    readonly left: string
-    readonly right: string
-    readonly internet: string
-  } {
+  static behindNats(): NatNetwork {
     const network = new Network()
-    const [left, leftRouter, internet, rightRouter, right] = ['l', 'lr', 'i', 'rr', 'r'].map((name) =>
-      network.host(name),
-    )
-    if (!left || !leftRouter || !internet || !rightRouter || !right) throw new Error('five hosts were made')
+    const [left, leftRouter] = [network.host('l'), network.host('lr')]
+    const [right, rightRouter] = [network.host('r'), network.host('rr')]
+    const [internet, outside] = [network.host('i'), network.host('o')]
     network.cable(left, '192.168.1.2/24', leftRouter, '192.168.1.1/24')
     network.cable(leftRouter, '203.0.113.2/24', internet, '203.0.113.1/24')
-    network.cable(internet, '198.51.100.1/24', rightRouter, '198.51.100.2/24')
-    network.cable(rightRouter, '192.168.2.1/24', right, '192.168.2.2/24')
+    network.cable(right, '192.168.2.2/24', rightRouter, '192.168.2.1/24')
+    network.cable(rightRouter, '198.51.100.2/24', internet, '198.51.100.1/24')
+    network.cable(outside, '192.0.2.2/24', internet, '192.0.2.1/24')
     network.defaultRoute(left, '192.168.1.1')
     network.defaultRoute(leftRouter, '203.0.113.1')
-    network.defaultRoute(rightRouter, '198.51.100.1')
     network.defaultRoute(right, '192.168.2.1')
+    network.defaultRoute(rightRouter, '198.51.100.1')
+    network.defaultRoute(outside, '192.0.2.1')
     network.forward(internet)
     network.masquerade(leftRouter, 'v1l')
-    network.masquerade(rightRouter, 'v2r')
-    return { network, left, right, internet }
+    network.masquerade(rightRouter, 'v3l')
+    return { network, left, right, leftRouter, rightRouter, outside }
   }
+}
+
+/** Namespaces by their place; `outside` is 192.0.2.2. */
+export interface NatNetwork {
+  readonly network: Network
+  readonly left: string
+  readonly right: string
+  readonly leftRouter: string
+  readonly rightRouter: string
+  readonly outside: string
 }
 
 const ip = (...args: readonly string[]): void => {

@@ -3,17 +3,14 @@
  * Whatever happens, `dispose` stops and removes all of it.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DemoFailure, failureOf } from './demoFailure.js'
-import { freePort } from './freePort.js'
-import { type CommandResult, GodwitCommand } from './godwitCommand.js'
+import { type CommandResult, GodwitCommand, type JsonLine } from './godwitCommand.js'
 import { freeBytes } from './payload.js'
 import { endEverythingBelow, isAlive, processesOf, waitUntil } from './processes.js'
 
 const RENDEZVOUS_START_MS = 30_000
-const CONNECT_POLL_MS = 100
 const NODE_END_MS = 10_000
 /** A data directory holds a unix socket, whose path may have 107 bytes: a deep temporary folder cannot be used. */
 const TEMPORARY_FOLDER_MAX_BYTES = 50
@@ -30,19 +27,16 @@ export class DemoWorld {
   readonly folder: string
   readonly sender: DemoNode
   readonly receiver: DemoNode
-  readonly rendezvousUrl: string
   readonly #rendezvousDir: string
-  readonly #port: number
   readonly #commands = new Set<GodwitCommand>()
   #isDisposed = false
+  #rendezvousUrl = ''
   /** Settles when what `begin` has started is up or has failed: before that it cannot be stopped for sure. */
   #beginning: Promise<void> = Promise.resolve()
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string) {
     this.folder = folder
-    this.#port = port
     this.#rendezvousDir = join(folder, 'rendezvous')
-    this.rendezvousUrl = `http://127.0.0.1:${port}`
     this.sender = this.#node(join(folder, 'sender'))
     this.receiver = this.#node(join(folder, 'receiver'))
   }
@@ -52,7 +46,7 @@ export class DemoWorld {
     const parent = await roomyFolder(neededBytes)
     if (parent === undefined) throw new DemoFailure({ code: 'ERR_DISK_FULL', detail: tmpdir() })
     const folder = await mkdtemp(join(parent, 'godwit-demo-'))
-    const world = new DemoWorld(folder, await freePort())
+    const world = new DemoWorld(folder)
     for (const dir of [world.#rendezvousDir, world.sender.dataDir, world.receiver.dataDir, world.outputDir]) {
       await mkdir(dir, { mode: 0o700 })
     }
@@ -63,23 +57,28 @@ export class DemoWorld {
     return join(this.folder, 'received')
   }
 
+  /** Where the rendezvous answers; empty before `begin`. */
+  get rendezvousUrl(): string {
+    return this.#rendezvousUrl
+  }
+
+  /** Each has its own Redis, whatever the user's shell says. */
   #environment(dataDir: string): Readonly<Record<string, string | undefined>> {
-    // Each has its own Redis, whatever the user's shell says.
-    return {
-      GODWIT_DATA_DIR: dataDir,
-      GODWIT_RENDEZVOUS: this.rendezvousUrl,
-      REDIS_URL: undefined,
-      GODWIT_LISTEN: undefined,
-    }
+    const rendezvous = this.#rendezvousUrl === '' ? undefined : this.#rendezvousUrl
+    return { GODWIT_DATA_DIR: dataDir, GODWIT_RENDEZVOUS: rendezvous, REDIS_URL: undefined, GODWIT_LISTEN: undefined }
   }
 
   #node(dataDir: string): DemoNode {
-    const environment = this.#environment(dataDir)
+    const environment = () => this.#environment(dataDir)
     return {
       dataDir,
-      environment,
-      run: (args, input) =>
-        this.#track(new GodwitCommand(args, environment, input === undefined ? {} : { input })).finished,
+      get environment() {
+        return environment()
+      },
+      run: (args, input) => {
+        this.#refuseWhenDisposed()
+        return this.#track(new GodwitCommand(args, environment(), input === undefined ? {} : { input })).finished
+      },
     }
   }
 
@@ -113,16 +112,28 @@ export class DemoWorld {
 
   async #begin(): Promise<void> {
     this.#refuseWhenDisposed()
-    const environment = { ...this.#environment(this.#rendezvousDir), GODWIT_RENDEZVOUS: undefined }
-    const rendezvous = this.#track(
-      new GodwitCommand(['rendezvous', '--listen', `127.0.0.1:${this.#port}`, '--json'], environment),
-    )
-    const isUp = await Promise.race([answers(this.#port, RENDEZVOUS_START_MS), rendezvous.finished])
-    if (isUp === false) throw new DemoFailure({ code: 'ERR_RENDEZVOUS_UNREACHABLE' })
-    if (isUp !== true) throw failureOf(isUp, 'ERR_RENDEZVOUS_UNREACHABLE')
+    this.#rendezvousUrl = await this.#startRendezvous()
     const results = await Promise.all([this.sender, this.receiver].map((node) => node.run(['node', 'start', '--json'])))
     const failed = results.find(({ exitCode }) => exitCode !== 0)
     if (failed !== undefined) throw failureOf(failed, 'ERR_NODE_START')
+  }
+
+  /** @returns its URL, as soon as it answers. */
+  async #startRendezvous(): Promise<string> {
+    const environment = this.#environment(this.#rendezvousDir)
+    const args = ['rendezvous', '--listen', '127.0.0.1:0', '--data-dir', this.#rendezvousDir, '--json']
+    let timer: NodeJS.Timeout | undefined
+    const outcome = await new Promise<string | CommandResult | undefined>((resolve) => {
+      const onLine = (line: JsonLine): void => {
+        if (line['type'] === 'rendezvous.ready' && typeof line['url'] === 'string') resolve(line['url'])
+      }
+      void this.#track(new GodwitCommand(args, environment, { onLine })).finished.then(resolve)
+      timer = setTimeout(() => resolve(undefined), RENDEZVOUS_START_MS)
+    })
+    clearTimeout(timer)
+    if (outcome === undefined) throw new DemoFailure({ code: 'ERR_RENDEZVOUS_UNREACHABLE' })
+    if (typeof outcome !== 'string') throw failureOf(outcome, 'ERR_RENDEZVOUS_UNREACHABLE')
+    return outcome
   }
 
   /** Stops and removes everything; may be called more than once. */
@@ -152,19 +163,4 @@ const roomyFolder = async (neededBytes: number): Promise<string | undefined> => 
     if (free > neededBytes) return folder
   }
   return undefined
-}
-
-/** Whether something accepts connections at the port before the time is over. */
-const answers = async (port: number, timeoutMs: number): Promise<boolean> => {
-  const deadline = performance.now() + timeoutMs
-  while (performance.now() < deadline) {
-    const isAccepted = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-      socket.once('connect', () => socket.destroy())
-    })
-    if (isAccepted) return true
-    await new Promise((resolve) => setTimeout(resolve, CONNECT_POLL_MS))
-  }
-  return false
 }

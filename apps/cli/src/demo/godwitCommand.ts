@@ -62,8 +62,8 @@ export class GodwitCommand {
       createInterface({ input: stdout }).on('line', (text) => {
         const line = parseLine(text)
         if (line === undefined) return
-        if (onLine === undefined) lines.push(line)
-        else onLine(line)
+        lines.push(line)
+        onLine?.(line)
       })
     }
     const exitCode = await new Promise<number>((resolve) => {
