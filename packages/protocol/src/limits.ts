@@ -132,6 +132,10 @@ export const TRANSFER_SLICE_MS = 30_000
 export const LEASE_TTL_MS = 75_000
 /** Times that a job may be found stalled before it fails: a transfer survives any number of crashes. */
 export const JOB_MAX_STALLED = 1000
+/** Ranges of chunks in one event; a longer list is split. */
+export const EVENT_RANGES_MAX = 4096
+/** Ranges of chunks that a receiver's progress may consist of: more holes than any order of sending needs. */
+export const CHUNK_RANGES_MAX = 32_768
 /** Transfers that one node keeps, finished ones included. */
 export const TRANSFERS_MAX = 10_000
 /** Milliseconds without unfinished work after which a node leaves. */

@@ -7,13 +7,14 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.js'
 import { isErrorCode } from './errors.js'
+import { EVENT_RANGES_MAX } from './limits.js'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const receiver = z.string().min(1).max(64)
 const errorCode = z.custom<ErrorCode>(isErrorCode, 'an error code')
 
 /** `[first chunk, number of chunks]`, ascending, without overlaps. */
-export const chunkRangesSchema = z.array(z.tuple([count, count.min(1)])).max(4096)
+export const chunkRangesSchema = z.array(z.tuple([count, count.min(1)])).max(EVENT_RANGES_MAX)
 export type ChunkRanges = z.infer<typeof chunkRangesSchema>
 
 const event = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>

@@ -1,0 +1,71 @@
+/** What a node asks of a transfer: by its user, by its peer's word, or by what its own workers met. */
+import type { ErrorCode } from '@godwit/protocol/errors'
+import type { RangePair } from '@godwit/protocol/rangeSet'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import type { DataOf, PauseReason } from './state.js'
+
+/** Events of the room that are mirrored into the transfer. */
+export type MirroredEvent = Extract<
+  TransferEvent,
+  { type: 'ReceiverJoined' | 'ReceiverQueued' | 'ReceiverAdmitted' | 'ReceiverLeft' | 'RoomClosed' }
+>
+
+/** What the transport measured since the window before: the fields of ChunksAcked of the same names. */
+export type WindowStats = Pick<
+  DataOf<'ChunksAcked'>,
+  'sinceMs' | 'rttUs' | 'rate' | 'lost' | 'retransmitted' | 'corrupted'
+>
+
+/** Bytes of the chunks of some ranges; the chunk plan knows. */
+export type BytesOf = (ranges: readonly RangePair[]) => number
+
+export type TransferCommand =
+  | ({ readonly type: 'enqueue' } & DataOf<'TransferEnqueued'>)
+  | ({ readonly type: 'enterRoom' } & DataOf<'RoomEntered'>)
+  | { readonly type: 'mirrorRoomEvent'; readonly event: MirroredEvent }
+  | { readonly type: 'guessFailed'; readonly receiver: string; readonly guessesLeft: number }
+  | { readonly type: 'lockRoom' }
+  | { readonly type: 'pair'; readonly receiver: string; readonly name: string }
+  /** The session's number is given by the decision. */
+  | ({ readonly type: 'openSession' } & Omit<DataOf<'SessionOpened'>, 'session'>)
+  | ({ readonly type: 'offer' } & DataOf<'Offered'>)
+  | { readonly type: 'accept'; readonly receiver: string }
+  | { readonly type: 'decline'; readonly receiver: string }
+  | {
+      readonly type: 'ackChunks'
+      readonly receiver: string
+      readonly ranges: readonly RangePair[]
+      readonly bytesOf: BytesOf
+      readonly stats: WindowStats
+    }
+  | {
+      readonly type: 'rejectChunks'
+      readonly receiver: string
+      readonly ranges: readonly RangePair[]
+      readonly bytesOf: BytesOf
+      readonly reason: DataOf<'ChunksRejected'>['reason']
+    }
+  | {
+      readonly type: 'requestRetransmit'
+      readonly receiver: string
+      readonly ranges: readonly RangePair[]
+      readonly bytesOf: BytesOf
+      readonly reason: DataOf<'RetransmitRequested'>['reason']
+    }
+  | { readonly type: 'loseSession'; readonly receiver: string; readonly session: number; readonly reason: ErrorCode }
+  | { readonly type: 'pause'; readonly reason: PauseReason; readonly by: string }
+  /** Without `reasons` whatever it was paused for; with them only if it was paused for one of these. */
+  | { readonly type: 'resume'; readonly by: string; readonly reasons?: readonly PauseReason[] }
+  | { readonly type: 'changeLimit'; readonly limit: number | null; readonly by: string }
+  | { readonly type: 'completeFiles'; readonly receiver: string; readonly first: number; readonly count: number }
+  | {
+      readonly type: 'completeReceiver'
+      readonly receiver: string
+      readonly bytes: number
+      /** From acceptance to the verified file under its final name. */
+      readonly seconds: number
+    }
+  | { readonly type: 'complete'; readonly seconds: number }
+  | { readonly type: 'fail'; readonly code: ErrorCode; readonly detail: string | null }
+  | { readonly type: 'retry'; readonly by: string }
+  | { readonly type: 'cancel'; readonly by: string }

@@ -1,0 +1,61 @@
+/** The decisions about a transfer as a whole: pausing, failing, trying again, cancelling, completing. */
+import { unreachable } from '@godwit/protocol/assert'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { accept, type Decision, reject } from '../decider.js'
+import type { TransferCommand } from './commands.js'
+import type { KnownTransfer, Receiver, Run } from './state.js'
+
+type EndCommand = Extract<TransferCommand, { type: 'pause' | 'resume' | 'fail' | 'retry' | 'cancel' | 'complete' }>
+
+/** Characters of a failure's detail that are kept. */
+const DETAIL_MAX_LENGTH = 512
+
+const refusal = (): Decision<TransferEvent> => reject('ERR_TRANSFER_STATE')
+
+export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decision<TransferEvent> => {
+  const { status } = transfer
+  const isUnfinished = status === 'active' || status === 'paused'
+  switch (command.type) {
+    case 'pause': {
+      if (!isUnfinished) return refusal()
+      const { reason, by } = command
+      // The user's pause goes over any other and is not lifted by what lifts the others.
+      const isOver = status === 'paused' && (transfer.reason === reason || reason !== 'user')
+      return isOver ? accept() : accept({ type: 'Paused', data: { reason, by } })
+    }
+    case 'resume': {
+      if (!isUnfinished) return refusal()
+      const isMeant = status === 'paused' && (command.reasons?.includes(transfer.reason) ?? true)
+      return isMeant ? accept({ type: 'Resumed', data: { by: command.by } }) : accept()
+    }
+    case 'fail': {
+      if (status === 'failed') return accept()
+      if (!isUnfinished) return refusal()
+      const detail = command.detail?.slice(0, DETAIL_MAX_LENGTH) ?? null
+      return accept({ type: 'TransferFailed', data: { code: command.code, detail } })
+    }
+    case 'retry':
+      return status === 'failed' ? accept({ type: 'TransferRetried', data: { by: command.by } }) : refusal()
+    case 'cancel':
+      if (status === 'cancelled') return accept()
+      return isUnfinished ? accept({ type: 'TransferCancelled', data: { by: command.by } }) : refusal()
+    case 'complete': {
+      if (status === 'completed') return accept()
+      if (!isUnfinished || !isComplete(transfer.run, transfer.run.receivers)) return refusal()
+      return accept(completed(transfer.run, command.seconds))
+    }
+    default:
+      return unreachable(command)
+  }
+}
+
+/** Whether as many receivers have everything as were wanted; a receiver is done when it has everything itself. */
+export const isComplete = (run: Run, receivers: readonly Receiver[]): boolean => {
+  const wanted = run.role === 'sender' ? run.receiversWanted : 1
+  return receivers.filter(({ phase }) => phase.is === 'completed').length >= wanted
+}
+
+export const completed = (run: Run, seconds: number): TransferEvent => ({
+  type: 'TransferCompleted',
+  data: { bytes: run.contents?.totalBytes ?? 0, seconds },
+})
