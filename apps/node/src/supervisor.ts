@@ -3,7 +3,7 @@
  *
  * It holds no state but its lock and opens no socket. It ends when the node ends on purpose (exit 0: stopped or idle) or
  * cannot be set up (exit 78), and hands SIGTERM on. As a program it takes the data directory from GODWIT_DATA_DIR;
- * `--stop` ends the supervisor that runs there, and with it the node.
+ * `--stop` ends the supervisor that runs there, and with it the node, and prints `stopped` or `none`.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, realpathSync } from 'node:fs'
@@ -166,7 +166,7 @@ const runAsProgram = async (): Promise<number> => {
     return EXIT.setUp
   }
   if (process.argv.includes('--stop')) {
-    await stopSupervisor(dataDir)
+    process.stdout.write((await stopSupervisor(dataDir)) ? 'stopped\n' : 'none\n')
     return EXIT.ok
   }
   try {
