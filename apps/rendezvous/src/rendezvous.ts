@@ -142,7 +142,6 @@ export const createRendezvous = (deps: RendezvousDeps): Rendezvous => {
 const createHttp = async (deps: RouterDeps, options: RendezvousOptions, logger: Logger): Promise<FastifyInstance> => {
   const server = fastify({
     bodyLimit: BODY_MAX_BYTES,
-    disableRequestLogging: true,
     forceCloseConnections: true,
     trustProxy: options.trustsProxy,
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX },
