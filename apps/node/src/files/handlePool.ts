@@ -38,18 +38,16 @@ export class HandlePool {
     }
   }
 
-  /** Closes one file if it is open; the caller has ended its use. */
-  async close(file: number): Promise<void> {
-    const entry = this.#entries.get(file)
-    if (entry === undefined) return
-    assert(entry.users === 0, 'a file is closed when nobody uses it')
-    await this.#close(file, entry)
-  }
-
-  /** Closes all files; the caller has ended their use. Throws the first error after trying all. */
+  /** Waits for the uses under way and closes all files; no new use begins meanwhile. Throws the first error at the end. */
   async closeAll(): Promise<void> {
-    const results = await Promise.allSettled(Array.from(this.#entries.keys(), (file) => this.close(file)))
-    for (const result of results) if (result.status === 'rejected') throw result.reason
+    let firstError: { readonly error: unknown } | undefined
+    while (this.#entries.size + this.#closing > 0) {
+      const idle = Array.from(this.#entries).filter(([, entry]) => entry.users === 0)
+      if (idle.length === 0) await this.#released()
+      const results = await Promise.allSettled(idle.map(([file, entry]) => this.#close(file, entry)))
+      for (const result of results) if (result.status === 'rejected') firstError ??= { error: result.reason }
+    }
+    if (firstError !== undefined) throw firstError.error
   }
 
   async #enter(file: number): Promise<Entry> {
@@ -80,7 +78,11 @@ export class HandlePool {
     for (const [file, entry] of this.#entries) {
       if (entry.users === 0) return this.#close(file, entry)
     }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    await this.#released()
+  }
+
+  #released(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   async #close(file: number, entry: Entry): Promise<void> {
