@@ -23,4 +23,5 @@ export const failureOf = (result: CommandResult, fallback: ErrorCode): DemoFailu
   return new DemoFailure(detail === undefined || detail === '' ? { code: fallback } : { code: fallback, detail })
 }
 
-const isFailedLine = (line: JsonLine): boolean => typeof line['type'] === 'string' && line['type'].endsWith('.failed')
+const isFailedLine = ({ type }: JsonLine): boolean =>
+  type === 'error' || (typeof type === 'string' && type.endsWith('.failed'))
