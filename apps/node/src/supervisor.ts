@@ -40,7 +40,8 @@ export interface SupervisorOptions {
   readonly nodeEntry: string
   readonly backoffMinMs?: number
   readonly backoffMaxMs?: number
-  readonly healthyMs?: number
+  /** Monotonic milliseconds; asked when a node starts and when it ends. */
+  readonly now?: () => number
 }
 
 interface NodeEnd {
@@ -62,6 +63,7 @@ export const runSupervisor = async (options: SupervisorOptions): Promise<number>
   const say = (msg: string): void =>
     log.write(`${JSON.stringify({ time: new Date().toISOString(), pid: process.pid, msg: `supervisor: ${msg}` })}\n`)
 
+  const now = options.now ?? (() => performance.now())
   const backoffMinMs = options.backoffMinMs ?? BACKOFF_MIN_MS
   let backoffMs = backoffMinMs
   let isStopping = false
@@ -106,7 +108,7 @@ export const runSupervisor = async (options: SupervisorOptions): Promise<number>
   try {
     clearStartError(options.dataDir)
     for (;;) {
-      const startedAt = performance.now()
+      const startedAt = now()
       const end = await runNode()
       if (isStopping || end.code === EXIT.ok) return EXIT.ok
       if (end.code === EXIT.setUp) {
@@ -114,7 +116,7 @@ export const runSupervisor = async (options: SupervisorOptions): Promise<number>
         if (!hasStartError(options.dataDir)) writeStartError(options.dataDir, { code: 'ERR_NODE_START' })
         return EXIT.setUp
       }
-      if (performance.now() - startedAt >= (options.healthyMs ?? HEALTHY_MS)) backoffMs = backoffMinMs
+      if (now() - startedAt >= HEALTHY_MS) backoffMs = backoffMinMs
       say(`the node died (${end.signal ?? `exit ${end.code}`}); starting it again in ${backoffMs} ms`)
       const waitMs = backoffMs
       await new Promise<void>((resolve) => {

@@ -42,6 +42,9 @@ const bodyOf = (message: string, code?: 'ERR_UNAUTHORIZED') => ({
   error: { message, data: code === undefined ? {} : { godwit: { code, message: ERRORS[code].message } } },
 })
 
+const isJson = (contentType: string | undefined): boolean =>
+  contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
+
 export const createApiServer = (options: ApiServerOptions): ApiServer => {
   const app = Fastify({
     bodyLimit: BODY_MAX_BYTES,
@@ -69,6 +72,10 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
         .send(bodyOf(refusal.reason, refusal.status === 401 ? 'ERR_UNAUTHORIZED' : undefined))
     }
     reply.header('godwit-version', options.version)
+    // JSON only: a form or plain text is what another site's page may send without asking first.
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !isJson(request.headers['content-type'])) {
+      return reply.code(415).send(bodyOf('only application/json is read'))
+    }
     return undefined
   })
   app.setErrorHandler((error, _request, reply) => {
@@ -78,7 +85,6 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
     return reply.code(status).send(bodyOf(status >= 500 ? 'internal error' : 'the request was refused'))
   })
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(bodyOf('not found')))
-  // JSON only: a form or plain text is what another site's page may send without asking first.
   app.removeAllContentTypeParsers()
   app.register(helmet, {
     contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
@@ -94,11 +100,7 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
       }
     },
   }
-  app.register(async (scope) => {
-    await scope.register(fastifyTRPCPlugin, { prefix: PREFIX, trpcOptions })
-    // The plugin adds a parser for forms; the API has no use for one.
-    scope.removeContentTypeParser('multipart/form-data')
-  })
+  app.register(fastifyTRPCPlugin, { prefix: PREFIX, trpcOptions })
 
   return {
     async start() {
