@@ -19,8 +19,8 @@ export const parseIpv4 = (text: string): Uint8Array | undefined => {
 export const parseIpv6 = (text: string): Uint8Array | undefined => {
   const halves = text.toLowerCase().split('::')
   if (halves.length > 2) return undefined
-  const head = groupsOf(halves[0] ?? '')
-  const tail = halves.length === 2 ? groupsOf(halves[1] ?? '') : []
+  const head = groupsOf(halves[0] ?? '', halves.length === 1)
+  const tail = halves.length === 2 ? groupsOf(halves[1] ?? '', true) : []
   if (head === undefined || tail === undefined) return undefined
   const missing = 8 - head.length - tail.length
   if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined
@@ -28,8 +28,8 @@ export const parseIpv6 = (text: string): Uint8Array | undefined => {
   return Uint8Array.from(groups.flatMap((group) => [group >>> 8, group & 0xff]))
 }
 
-/** The 16-bit groups of one side of `::`; the last may be dotted decimal. */
-const groupsOf = (text: string): number[] | undefined => {
+/** The 16-bit groups of one side of `::`; the last of the whole address may be dotted decimal. */
+const groupsOf = (text: string, isEnd: boolean): number[] | undefined => {
   if (text === '') return []
   const parts = text.split(':')
   const groups: number[] = []
@@ -38,7 +38,7 @@ const groupsOf = (text: string): number[] | undefined => {
       groups.push(Number.parseInt(part, 16))
       continue
     }
-    const [a, b, c, d] = index === parts.length - 1 ? (parseIpv4(part) ?? []) : []
+    const [a, b, c, d] = isEnd && index === parts.length - 1 ? (parseIpv4(part) ?? []) : []
     if (a === undefined || b === undefined || c === undefined || d === undefined) return undefined
     groups.push(a * 256 + b, c * 256 + d)
   }
