@@ -133,9 +133,13 @@ class LaneSchedule implements ProtectionSchedule {
   }
 }
 
-/** The keys of one lane as the receiver or the sender of a transfer uses them; `secrets` are copied. */
+/** The packet keys of one direction and lane, from that direction's traffic secret, which is copied. */
+export const protectionSchedule = (trafficSecret: Uint8Array, lane: number): ProtectionSchedule =>
+  new LaneSchedule(keyDerivation, trafficSecret, lane)
+
+/** Both directions of one lane, as the receiver or the sender of a transfer uses them. */
 export const connectionKeys = (role: 'receiver' | 'sender', secrets: TrafficSecrets, lane: number): ConnectionKeys => {
-  const fromReceiver = new LaneSchedule(keyDerivation, secrets.receiverToSender, lane)
-  const fromSender = new LaneSchedule(keyDerivation, secrets.senderToReceiver, lane)
+  const fromReceiver = protectionSchedule(secrets.receiverToSender, lane)
+  const fromSender = protectionSchedule(secrets.senderToReceiver, lane)
   return role === 'receiver' ? { send: fromReceiver, receive: fromSender } : { send: fromSender, receive: fromReceiver }
 }
