@@ -58,6 +58,9 @@ export interface Transmit {
   isMtuProbe: boolean
 }
 
+/** How an address of the peer became known: it said so, the rendezvous saw it, or authentic packets came from it. */
+export type PathKind = 'host' | 'observed' | 'peerReflexive'
+
 export type CloseCode =
   /** Done, nothing is wrong. */
   | 'done'
