@@ -1,8 +1,8 @@
 /**
  * Connections to Redis: where it is, and how long a command waits for it.
  *
- * BullMQ's guidance decides the options: what waits for jobs or records events waits out a restart of Redis
- * (`maxRetriesPerRequest: null`), what answers a user fails fast. Every connection has an error handler, since an
+ * What waits for jobs or records events waits out a restart of Redis (`maxRetriesPerRequest: null`, as BullMQ demands
+ * of workers); who answers a user asks first whether Redis is there (`Log.isReady`). Every connection has an error handler, since an
  * `error` event without one ends the process. Failures are handed on as codes and text: ioredis' error objects carry
  * the command with its arguments, AUTH included.
  */
@@ -22,9 +22,6 @@ export interface RedisAccess {
   /** Told about every connection failure; ioredis connects again by itself. */
   readonly onFailure?: (failure: Failure) => void
 }
-
-/** `patient` waits for Redis as long as it takes; `hasty` rejects at once while Redis is away. */
-export type Patience = 'patient' | 'hasty'
 
 /** Milliseconds between attempts to connect, growing to a second: an embedded server is back within that. */
 const reconnectDelayMs = (attempt: number): number => Math.min(attempt * 50, 1000)
@@ -53,12 +50,11 @@ export const openOnce = (target: RedisTarget, timeoutMs: number): Redis => {
   return connection
 }
 
-/** Opens a connection that connects again for ever. The caller owns it and ends it with `closeConnection`. */
-export const openConnection = (access: RedisAccess, patience: Patience): Redis => {
+/** Opens a connection whose commands wait for Redis for ever. The caller owns it and ends it with `closeConnection`. */
+export const openConnection = (access: RedisAccess): Redis => {
   const options = {
     retryStrategy: reconnectDelayMs,
-    maxRetriesPerRequest: patience === 'patient' ? null : 0,
-    enableOfflineQueue: patience === 'patient',
+    maxRetriesPerRequest: null,
     // Our own code subscribes again after a reconnect, so that it knows when that is done.
     autoResubscribe: false,
     // A server that loads its log for long is waited for, not given up.

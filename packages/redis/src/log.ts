@@ -25,6 +25,8 @@ export interface Log<E extends DomainEvent, S> {
   readonly events: RedisEventStore<E>
   readonly projections: RedisProjectionStore<S>
   readonly leases: RedisLeases
+  /** Whether Redis answers at the moment; if not, calls wait. */
+  readonly isReady: boolean
   /** The command connection, for what counts and inspects. */
   readonly redis: Redis
   /** Calls under way are given a second, then reject. Followers are to be stopped before. */
@@ -34,8 +36,8 @@ export interface Log<E extends DomainEvent, S> {
 /** Returns at once; calls wait until Redis answers. Ask `checkRedis` first whether the server is a fit one. */
 export const openLog = <E extends DomainEvent, S>(options: OpenLogOptions<E>): Log<E, S> => {
   const keys = logKeys(options.prefix)
-  const redis = openConnection(options, 'patient')
-  const subscriber = openConnection(options, 'patient')
+  const redis = openConnection(options)
+  const subscriber = openConnection(options)
   const notifier = new AppendNotifier(subscriber, keys.appended)
   return {
     events: new RedisEventStore<E>({
@@ -49,6 +51,9 @@ export const openLog = <E extends DomainEvent, S>(options: OpenLogOptions<E>): L
     projections: new RedisProjectionStore<S>(redis, keys.projections(options.projection)),
     leases: new RedisLeases(redis, keys),
     redis,
+    get isReady() {
+      return redis.status === 'ready'
+    },
     close: async () => {
       notifier.stop()
       await Promise.all([closeConnection(redis), closeConnection(subscriber)])

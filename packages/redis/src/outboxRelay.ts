@@ -62,8 +62,8 @@ class OutboxRelay {
   constructor(options: RelayOptions) {
     this.#options = options
     this.#outbox = logKeys(options.prefix).outbox
-    this.#reader = openConnection(options, 'patient')
-    this.#writer = openConnection(options, 'patient')
+    this.#reader = openConnection(options)
+    this.#writer = openConnection(options)
   }
 
   stop(): void {

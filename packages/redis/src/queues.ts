@@ -52,7 +52,7 @@ export interface Queues {
 }
 
 export const createQueues = (access: RedisAccess): Queues => {
-  const connection = openConnection(access, 'patient')
+  const connection = openConnection(access)
   const open = (name: QueueName): Queue<WakeUp> => {
     const queue = new Queue<WakeUp>(name, {
       connection,

@@ -46,7 +46,7 @@ export interface Workers {
 
 export const startWorkers = (options: WorkersOptions): Workers => {
   // BullMQ duplicates it for each worker's blocking reads.
-  const connection = openConnection(options, 'patient')
+  const connection = openConnection(options)
   const closing = new AbortController()
   const workers = QUEUES.map((name) => startWorker(name, options, connection, closing.signal))
   return {

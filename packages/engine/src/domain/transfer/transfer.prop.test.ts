@@ -1,0 +1,158 @@
+import { type TransferEvent, transferEventSchema } from '@godwit/protocol/transferEvents'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { TransferCommand } from './commands.js'
+import { transferDecider } from './decider.js'
+import type { Transfer } from './state.js'
+import { stateOfTransfer } from './states.js'
+import { bytesOf, contents, path, stats } from './testHistory.js'
+
+const receiver = fc.constantFrom('r1', 'r2', 'r3')
+const by = fc.constant('test')
+const ranges = fc
+  .tuple(fc.nat({ max: 9 }), fc.integer({ min: 1, max: 6 }))
+  .map(([first, count]): readonly [number, number][] => [[first, count]])
+const roomVersion = fc.nat({ max: 12 })
+const mirrored = fc.oneof(
+  fc.record({ type: fc.constant('ReceiverJoined' as const), data: fc.record({ receiver, roomVersion }) }),
+  fc.record({ type: fc.constant('ReceiverAdmitted' as const), data: fc.record({ receiver, roomVersion }) }),
+  fc.record({
+    type: fc.constant('ReceiverQueued' as const),
+    data: fc.record({ receiver, roomVersion, place: fc.integer({ min: 1, max: 3 }) }),
+  }),
+  fc.record({
+    type: fc.constant('ReceiverLeft' as const),
+    data: fc.record({ receiver, roomVersion, reason: fc.constantFrom('left', 'timeout') }),
+  }),
+)
+
+const command: fc.Arbitrary<TransferCommand> = fc.oneof(
+  fc.record({
+    type: fc.constant('enterRoom' as const),
+    roomId: fc.constantFrom('room1', 'room2'),
+    nameplate: fc.constant('1'),
+    rendezvousUrl: fc.constant('http://127.0.0.1:1'),
+    advertise: fc.constant(null),
+    receiver: fc.constantFrom('r1', null),
+  }),
+  fc.record({ type: fc.constant('mirrorRoomEvent' as const), event: mirrored }),
+  fc.record({ type: fc.constant('pair' as const), receiver, name: fc.constantFrom('heron', 'stork') }),
+  receiver.map((id) => ({ type: 'openSession', receiver: id, ...path }) as const),
+  receiver.map((id) => ({ type: 'offer', receiver: id, ...contents }) as const),
+  fc.record({ type: fc.constantFrom('accept' as const, 'decline' as const), receiver }),
+  fc.record({ receiver, ranges }).map((ack) => ({ type: 'ackChunks', bytesOf, stats, ...ack }) as const),
+  fc.record({ receiver, ranges }).map((ack) => ({ type: 'ackChunks', bytesOf, stats, ...ack }) as const),
+  fc
+    .record({ receiver, ranges, type: fc.constantFrom('rejectChunks' as const, 'requestRetransmit' as const) })
+    .map((bad) => ({ bytesOf, reason: 'hashMismatch', ...bad }) as const),
+  fc
+    .record({ receiver, session: fc.integer({ min: 1, max: 3 }) })
+    .map((session) => ({ type: 'loseSession', reason: 'ERR_SESSION_LOST', ...session }) as const),
+  fc.record({ type: fc.constant('pause' as const), reason: fc.constantFrom('user' as const, 'peer' as const), by }),
+  fc.record({ type: fc.constantFrom('resume' as const, 'retry' as const), by }),
+  fc.record({
+    type: fc.constant('completeFiles' as const),
+    receiver,
+    first: fc.nat({ max: 2 }),
+    count: fc.constant(1),
+  }),
+  receiver.map((id) => ({ type: 'completeReceiver', receiver: id, bytes: 1000, seconds: 1 }) as const),
+  fc.constant({ type: 'fail', code: 'ERR_NO_PATH', detail: null } as const),
+)
+
+const enqueue = fc
+  .record({
+    role: fc.constantFrom('sender' as const, 'receiver' as const),
+    receiversWanted: fc.integer({ min: 1, max: 2 }),
+  })
+  .map(({ role, receiversWanted }): TransferCommand => {
+    const what = role === 'sender' ? contents : { fileCount: 0, totalBytes: 0, chunkCount: 0 }
+    const rest = { submissionId: 's', capacity: 2, limit: null, acceptsAtOnce: false }
+    return { type: 'enqueue', role, receiversWanted, ...rest, ...what }
+  })
+
+/** Commands in the order in which they usually come, so that many histories get as far as chunks. */
+const usual = (id: string): readonly TransferCommand[] => [
+  { type: 'mirrorRoomEvent', event: { type: 'ReceiverAdmitted', data: { receiver: id, roomVersion: 20 } } },
+  { type: 'pair', receiver: id, name: 'heron' },
+  { type: 'openSession', receiver: id, ...path },
+  { type: 'offer', receiver: id, ...contents },
+  { type: 'accept', receiver: id },
+]
+
+const commands = fc
+  .tuple(enqueue, fc.array(command, { maxLength: 8 }), fc.boolean(), fc.array(command, { maxLength: 40 }))
+  .map(([first, before, isUsual, after]) => [first, ...before, ...(isUsual ? usual('r1') : []), ...after])
+
+const run = (
+  list: readonly TransferCommand[],
+  onStep: (before: Transfer, events: readonly TransferEvent[]) => void,
+) => {
+  let transfer = transferDecider.initialState
+  for (const step of list) {
+    const decision = transferDecider.decide(step, transfer)
+    if (!decision.ok) continue
+    onStep(transfer, decision.events)
+    transfer = decision.events.reduce(transferDecider.evolve, transfer)
+  }
+  return transfer
+}
+
+test('whatever is asked, the events have their shape and the state stays true', () => {
+  fc.assert(
+    fc.property(commands, (list) => {
+      const end = run(list, (before, events) => {
+        for (const event of events) expect(transferEventSchema.safeParse(event).success).toBe(true)
+        // Ends are final, but for a retry after a failure.
+        const { status } = before
+        if (status === 'completed' || status === 'cancelled') expect(events).toEqual([])
+        if (status === 'failed') expect(['TransferRetried', undefined]).toContain(events[0]?.type)
+      })
+      if (end.status === 'none') return
+      stateOfTransfer(end)
+      for (const { acked, ackedBytes, files, phase } of end.run.receivers) {
+        expect(ackedBytes).toBe(bytesOf(acked))
+        expect(bytesOf(acked)).toBeLessThanOrEqual(1000)
+        for (const [index, [first]] of acked.entries()) {
+          const [before, count] = acked[index - 1] ?? [-2, 1]
+          expect(first).toBeGreaterThan(before + count)
+        }
+        expect(bytesOf(files)).toBeLessThanOrEqual(300)
+        if (phase.is === 'completed') expect(ackedBytes).toBe(1000)
+      }
+      const done = end.run.receivers.filter(({ phase }) => phase.is === 'completed').length
+      const wanted = end.run.role === 'sender' ? end.run.receiversWanted : 1
+      expect(end.status === 'completed').toBe(done >= wanted)
+    }),
+  )
+})
+
+test('the state is its JSON, and is the same however the history is cut', () => {
+  fc.assert(
+    fc.property(commands, fc.nat(), (list, cut) => {
+      const history: TransferEvent[] = []
+      const end = run(list, (_, events) => history.push(...events))
+      const at = cut % (history.length + 1)
+      const snapshot: Transfer = JSON.parse(
+        JSON.stringify(history.slice(0, at).reduce(transferDecider.evolve, transferDecider.initialState)),
+      )
+      expect(history.slice(at).reduce(transferDecider.evolve, snapshot)).toEqual(end)
+    }),
+  )
+})
+
+test('a command that is given twice in a row changes nothing the second time', () => {
+  const counts = new Set<TransferCommand['type']>(['openSession', 'rejectChunks', 'requestRetransmit', 'retry'])
+  fc.assert(
+    fc.property(commands, (list) => {
+      let transfer = transferDecider.initialState
+      for (const step of list) {
+        const decision = transferDecider.decide(step, transfer)
+        if (!decision.ok) continue
+        transfer = decision.events.reduce(transferDecider.evolve, transfer)
+        const again = transferDecider.decide(step, transfer)
+        if (!counts.has(step.type)) expect(again.ok ? again.events : []).toEqual([])
+      }
+    }),
+  )
+})

@@ -1,0 +1,23 @@
+/** A node's event log: the streams of its transfers with their projections. */
+import { routeOf } from '@godwit/engine/domain/transfer/routes'
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { transferEventSchema } from '@godwit/protocol/transferEvents'
+import type { RedisAccess } from './connection.js'
+import type { EventCodec } from './eventCodec.js'
+import { type Log, openLog } from './log.js'
+
+/** The first shape of the events: there is nothing to bring forward yet. */
+export const transferEventCodec: EventCodec<TransferEvent> = { schemaVersion: 1, parser: transferEventSchema }
+
+export type TransferLog = Log<TransferEvent, TransferProjection>
+
+/** Opens it; see `openLog`. */
+export const openTransferLog = (access: RedisAccess, now: () => number = Date.now): TransferLog =>
+  openLog<TransferEvent, TransferProjection>({
+    ...access,
+    codec: transferEventCodec,
+    routeOf,
+    projection: 'transfers.1',
+    now,
+  })
