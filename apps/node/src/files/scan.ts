@@ -13,7 +13,7 @@ import { fail, ok } from '@godwit/protocol/errors'
 import { MANIFEST_MAX_ENTRIES, PATH_MAX_DEPTH, TRANSFER_MAX_BYTES } from '@godwit/protocol/limits'
 import type { Manifest, ManifestEntry } from '@godwit/protocol/manifest'
 import { compareNames, encodeManifest, MTIME_MAX_MS } from '@godwit/protocol/manifestCodec'
-import { CollisionFinder, NAME_RULES, pathProblem } from '@godwit/protocol/names'
+import { CollisionFinder, NAME_RULES, nameProblem, pathProblem } from '@godwit/protocol/names'
 import { NUMBERED_NAME_MAX, numberedName } from '@godwit/protocol/namesNumbered'
 import type { Task } from './concurrently.js'
 import { runTasks } from './concurrently.js'
@@ -91,6 +91,7 @@ class Walker {
 
   /** What stands at a path that the user named, with everything in it; undefined where it is skipped. */
   async walkTop(path: string): Promise<Found | undefined> {
+    if (basename(path) === '') throw new DiskRefusal('ERR_NAME_UNSENDABLE', `${shownPath(path)} has no name`)
     const into: Found[] = []
     await runTasks([(add) => this.#look(path, basename(path), into, 1, add)])
     return into[0]
@@ -104,6 +105,8 @@ class Walker {
       this.skipped.push({ path: shownPath(path), reason })
       return
     }
+    const problem = nameProblem(name)
+    if (problem !== undefined) throw new DiskRefusal('ERR_NAME_UNSENDABLE', `${shownPath(path)} ${problem}`)
     this.#count += 1
     if (this.#count > MANIFEST_MAX_ENTRIES) throw new DiskRefusal('ERR_MANIFEST_TOO_LARGE', shownPath(path))
     if (depth > PATH_MAX_DEPTH) {
