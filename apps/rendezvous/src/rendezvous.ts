@@ -100,7 +100,7 @@ export const createRendezvous = (deps: RendezvousDeps): Rendezvous => {
     try {
       while (!stopping.signal.aborted && (await service.sweep(SWEEP_BATCH)) === SWEEP_BATCH);
     } catch (error) {
-      logger.warn({ err: error }, 'the sweep failed and is tried again')
+      if (!stopping.signal.aborted) logger.warn({ err: error }, 'the sweep failed and is tried again')
     }
     if (!stopping.signal.aborted) sweeping = setTimeout(sweep, options.sweepIntervalMs).unref()
   }

@@ -51,13 +51,18 @@ export type RoomCommandInput = z.infer<typeof roomCommandInput>
 /** `rooms.leave` (mutation; bearer: the receiver's token). */
 export const leaveRoomInput = z.object({ roomId: roomIdSchema })
 
+const bytesOfBase64 = (text: string): number => (text.length / 4) * 3 - (/=*$/.exec(text)?.[0].length ?? 0)
+
 /** `rooms.post` (mutation; bearer: owner's or receiver's token). A receiver always posts to the owner. */
 export const postInput = z.object({
   roomId: roomIdSchema,
   /** The owner names the receiver; a receiver leaves it away. */
   to: receiverIdSchema.optional(),
   /** base64 of at most MAILBOX_MESSAGE_MAX_BYTES. */
-  body: z.base64().max(Math.ceil(MAILBOX_MESSAGE_MAX_BYTES / 3) * 4),
+  body: z
+    .base64()
+    .max(Math.ceil(MAILBOX_MESSAGE_MAX_BYTES / 3) * 4)
+    .refine((body) => bytesOfBase64(body) <= MAILBOX_MESSAGE_MAX_BYTES),
 })
 
 /** `rooms.watch` (subscription over SSE; bearer: owner's or receiver's token; tracked by `cursor`). */

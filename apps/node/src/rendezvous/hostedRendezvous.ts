@@ -53,6 +53,7 @@ const childLine = z.discriminatedUnion('type', [
 
 export class HostedRendezvous {
   readonly #options: HostedRendezvousOptions
+  /** Also while it is not ready yet. */
   #child: ChildProcess | undefined
   #port: number
   #deaths = 0
@@ -123,15 +124,16 @@ export class HostedRendezvous {
     closeSync(log)
     // A write to a child that has just died is of no use to anybody.
     child.stdin?.on('error', () => undefined)
+    this.#child = child
     const line = await firstLine(child)
     if (line?.type !== 'rendezvous.ready' || this.#isStopping) {
       await endChild(child)
+      if (this.#child === child) this.#child = undefined
       const code = line?.type === 'rendezvous.failed' ? line.code : undefined
       const detail = `see ${logPath(dataDir)}`
       return isErrorCode(code) ? fail(code) : fail('ERR_NODE_START', `the rendezvous did not start, ${detail}`)
     }
     const startedAt = performance.now()
-    this.#child = child
     this.#port = line.port
     writePort(dataDir, line.port)
     const pid = child.pid ?? 0

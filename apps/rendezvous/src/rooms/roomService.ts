@@ -43,19 +43,19 @@ export interface RoomServiceDeps {
 /** Random nameplates tried before giving up: with 100,000 rooms one try in ten meets a taken one. */
 const NAMEPLATE_TRIES_MAX = 64
 /** Milliseconds between two notes of an owner's sign of life: a note is a write. */
-const TOUCH_INTERVAL_MS = 60_000
+const NOTE_INTERVAL_MS = 60_000
 
 export class RoomService {
   readonly #deps: RoomServiceDeps
-  readonly #touchedAt = new Map<string, number>()
+  readonly #notedAt = new Map<string, number>()
 
   constructor(deps: RoomServiceDeps) {
     this.#deps = deps
   }
 
   /** How often an owner that only watches has to be noted. */
-  get touchIntervalMs(): number {
-    return Math.max(1, Math.min(TOUCH_INTERVAL_MS, Math.floor(this.#deps.options.roomIdleTtlMs / 4)))
+  get noteIntervalMs(): number {
+    return Math.max(1, Math.min(NOTE_INTERVAL_MS, Math.floor(this.#deps.options.roomIdleTtlMs / 4)))
   }
 
   /** Opens the room of this token, or finds it open. ERR_ROOM_NAME_TAKEN, ERR_ROOM_CLOSED, ERR_RENDEZVOUS_REFUSED. */
@@ -69,17 +69,17 @@ export class RoomService {
     const known = await rooms.load(roomId)
     if (known.state.status === 'closed') return fail('ERR_ROOM_CLOSED')
     if (known.state.status !== 'none') {
-      await this.#touch(roomId, known.state.expiresAt)
+      await this.#noteOwner(roomId, known.state.expiresAt)
       return ok(openedRoom(roomId, known.state))
     }
     if ((await directory.count()) >= options.roomsMax) return fail('ERR_RENDEZVOUS_REFUSED')
     const expiresAt = now() + options.roomMaxTtlMs
     // On the sweep's list first: whatever fails from here on, the sweep finds it.
-    await this.#touch(roomId, expiresAt)
+    await this.#noteOwner(roomId, expiresAt)
     const nameplate = await this.#claimNameplate(roomId, input.name)
     if (nameplate === undefined) {
       await directory.unschedule(roomId)
-      this.#touchedAt.delete(roomId)
+      this.#notedAt.delete(roomId)
       return fail(input.name === undefined ? 'ERR_RENDEZVOUS_REFUSED' : 'ERR_ROOM_NAME_TAKEN')
     }
     const { capacity, guessesMax } = input
@@ -118,8 +118,8 @@ export class RoomService {
     if (authorized.value.member.kind !== 'owner') return fail('ERR_ROOM_NOT_FOUND')
     const done = await this.#deps.rooms.execute(roomId, command)
     if (!done.ok) return done
-    if (command.type === 'close') await this.#retire(roomId)
-    else await this.#touch(roomId, authorized.value.room.expiresAt)
+    if (done.value.state.status === 'closed') await this.#retire(roomId, authorized.value.room)
+    else await this.#noteOwner(roomId, authorized.value.room.expiresAt)
     return ok({ roomVersion: done.value.version })
   }
 
@@ -158,7 +158,7 @@ export class RoomService {
       const isKnown = room.members.has(to) || room.departed.some((departed) => departed.receiver === to)
       if (!isKnown) return fail('ERR_ROOM_NOT_FOUND')
       await mailbox.append(roomId, { from: 'owner', to, body, afterVersion: version }, room.expiresAt)
-      await this.#touch(roomId, room.expiresAt)
+      await this.#noteOwner(roomId, room.expiresAt)
     }
     bell.ring(roomId)
     return ok({ roomVersion: version })
@@ -175,9 +175,10 @@ export class RoomService {
     return ok({ version, room: state, member: { kind: 'receiver', receiver } })
   }
 
-  /** Notes the owner's sign of life, at most once an interval. */
-  async touchOwner(roomId: string, expiresAt: number): Promise<void> {
-    await this.#touch(roomId, expiresAt)
+  /** Notes that the owner of an open room lives, at most once an interval. */
+  async noteOwner(roomId: string): Promise<void> {
+    const { state } = await this.#deps.rooms.load(roomId)
+    if (state.status === 'open' || state.status === 'locked') await this.#noteOwner(roomId, state.expiresAt)
   }
 
   /**
@@ -191,7 +192,7 @@ export class RoomService {
       const { state } = await rooms.load(roomId)
       if (state.status === 'open' || state.status === 'locked') {
         await rooms.execute(roomId, { type: 'expire' })
-        await this.#retire(roomId)
+        await this.#retire(roomId, state)
         continue
       }
       if (state.status === 'closed') await directory.release(nameplateKey(state.nameplate), roomId)
@@ -203,17 +204,18 @@ export class RoomService {
   }
 
   /** A closed room stays for a while, so that whoever comes late is told that it was closed. */
-  async #retire(roomId: string): Promise<void> {
-    this.#touchedAt.delete(roomId)
+  async #retire(roomId: string, before: KnownRoom): Promise<void> {
+    if (before.status === 'closed') return
+    this.#notedAt.delete(roomId)
     await this.#deps.directory.schedule(roomId, this.#deps.now() + this.#deps.options.roomClosedTtlMs)
   }
 
-  async #touch(roomId: string, expiresAt: number): Promise<void> {
+  async #noteOwner(roomId: string, expiresAt: number): Promise<void> {
     const now = this.#deps.now()
-    const touchedAt = this.#touchedAt.get(roomId)
-    if (touchedAt !== undefined && now >= touchedAt && now - touchedAt < this.touchIntervalMs) return
-    this.#touchedAt.set(roomId, now)
-    if (this.#touchedAt.size > this.#deps.options.roomsMax) this.#touchedAt.clear()
+    const notedAt = this.#notedAt.get(roomId)
+    if (notedAt !== undefined && now >= notedAt && now - notedAt < this.noteIntervalMs) return
+    this.#notedAt.set(roomId, now)
+    if (this.#notedAt.size > this.#deps.options.roomsMax) this.#notedAt.clear()
     await this.#deps.directory.schedule(roomId, Math.min(expiresAt, now + this.#deps.options.roomIdleTtlMs))
   }
 

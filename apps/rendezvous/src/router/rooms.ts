@@ -62,19 +62,19 @@ export const createRoomsRouter = (trpc: Trpc) => {
       input: { roomId, lastEventId },
       signal,
     }): AsyncGenerator<TrackedEnvelope<RoomFeedItem>, void, undefined> {
-      const { room, member } = valueOrThrow(await deps.service.authorize(token, roomId))
+      const { member } = valueOrThrow(await deps.service.authorize(token, roomId))
       const position = parseCursor(lastEventId)
       if (position === undefined) throw trpcErrorOf({ code: 'ERR_USAGE' })
       if (!deps.limits.watchers.enter(addressKey)) throw trpcErrorOf({ code: 'ERR_RENDEZVOUS_REFUSED' })
       const ended = AbortSignal.any(signal === undefined ? [deps.stopping] : [signal, deps.stopping])
-      const touch = (): void => {
+      const note = (): void => {
         // A sign of life that could not be noted is followed by another.
-        deps.service.touchOwner(roomId, room.expiresAt).catch(() => undefined)
+        deps.service.noteOwner(roomId).catch(() => undefined)
       }
-      let touching: NodeJS.Timeout | undefined
+      let noting: NodeJS.Timeout | undefined
       if (member.kind === 'owner') {
-        touch()
-        touching = setInterval(touch, deps.service.touchIntervalMs)
+        note()
+        noting = setInterval(note, deps.service.noteIntervalMs)
       }
       try {
         for await (const entry of feedOf(deps.feed, roomId, member, position, ended)) {
@@ -82,7 +82,7 @@ export const createRoomsRouter = (trpc: Trpc) => {
           yield tracked(cursor, item)
         }
       } finally {
-        clearInterval(touching)
+        clearInterval(noting)
         deps.limits.watchers.leave(addressKey)
       }
       // A stream that only this server's end cut off has to be told from one that is over.
