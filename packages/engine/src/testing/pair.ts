@@ -53,7 +53,7 @@ export class End {
   readonly controlChunks: Uint8Array[] = []
   controlBytes = 0
   /** Bytes still to be written to the control stream. */
-  controlToSend = new Uint8Array(0)
+  controlToSend: Uint8Array = new Uint8Array(0)
   /** Trains of more than one packet. */
   trains = 0
   /** Highest values seen. */

@@ -42,9 +42,8 @@ import type {
 const ACK_FREQUENCY_AFTER_PACKETS = 32
 /** Probe timeouts after which the path is suspected. */
 const SUSPECT_AFTER_PTOS = 2
-/** How long a closed connection still answers with CLOSE, in probe timeouts (RFC 9000 §10.2), and how often at most. */
-const CLOSING_PTOS = 3
-const CLOSE_PACKETS_MAX = 8
+/** A closed connection says so this often, a probe timeout apart; nobody acknowledges it (RFC 9000 §10.2). */
+const CLOSE_PACKETS = 3
 /** Packet numbers kept for the last words of a connection that has used them up. */
 const PACKET_NUMBER_RESERVE = 16
 
@@ -92,8 +91,11 @@ export class Connection {
   #pacedUntilUs = Number.POSITIVE_INFINITY
   #closeNumber = 0
   #isClosePending = false
-  #closePackets = 0
-  #closingUntilUs = 0
+  /** CLOSE packets that the timer still sends, and when. */
+  #closesLeft = CLOSE_PACKETS
+  #closeAtUs = 0
+  /** Packets that came after the end: the 1st, 2nd, 4th, 8th … are answered with CLOSE at once. */
+  #packetsAfterClose = 0
   #packetsSent = 0
   #bytesSent = 0
 
@@ -203,7 +205,7 @@ export class Connection {
   // Commands
 
   /** Begins to probe an address of the peer. False where there are too many (CANDIDATES_MAX). */
-  addCandidate(pathId: number, kind: PathKind): boolean {
+  addCandidate(pathId: number, kind: PathKind = 'host'): boolean {
     return this.#state === 'open' && this.#paths.addCandidate(this.#nowUs, pathId, kind)
   }
 
@@ -244,7 +246,7 @@ export class Connection {
     this.#closeNumber = closeNumberOf(code)
     this.#isClosePending = this.#paths.active !== undefined
     this.#state = this.#isClosePending ? 'closing' : 'ended'
-    this.#closingUntilUs = this.#nowUs + CLOSING_PTOS * this.#recovery.rtt.ptoUs(0)
+    this.#closeAtUs = this.#nowUs
   }
 
   // Input
@@ -264,7 +266,10 @@ export class Connection {
   /** The time that `pollTimeout` named has come. Earlier or later does no harm. */
   handleTimeout(nowUs: number): void {
     this.#nowUs = nowUs
-    if (this.#state === 'closing' && nowUs >= this.#closingUntilUs) this.#state = 'ended'
+    if (this.#state === 'closing' && nowUs >= this.#closeAtUs) {
+      if (this.#closesLeft > 0) this.#isClosePending = true
+      else this.#state = 'ended'
+    }
     if (this.#state !== 'open') return
     if (nowUs >= this.#lastReceivedUs + this.#config.idleTimeoutUs) {
       this.#lose(this.#paths.active === undefined ? 'noPath' : 'idle')
@@ -281,7 +286,10 @@ export class Connection {
 
   /** An authentic packet: called by the packet opener only. */
   onPacket(nowUs: number, pathId: number, packetNumber: number, buffer: Uint8Array, start: number, end: number): void {
-    if (this.#state === 'closing') this.#isClosePending = this.#closePackets < CLOSE_PACKETS_MAX
+    if (this.#state === 'closing') {
+      this.#packetsAfterClose += 1
+      if ((this.#packetsAfterClose & (this.#packetsAfterClose - 1)) === 0) this.#isClosePending = true
+    }
     if (this.#state !== 'open') return
     this.#lastReceivedUs = nowUs
     const isNewest = packetNumber > this.#opener.highest
@@ -313,7 +321,7 @@ export class Connection {
   pollTransmit(nowUs: number, out: Uint8Array, result: Transmit): boolean {
     this.#nowUs = nowUs
     result.isMtuProbe = false
-    if (this.#state === 'closing') return this.#transmitClose(out, result)
+    if (this.#state === 'closing') return this.#transmitClose(nowUs, out, result)
     if (this.#state !== 'open') return false
     this.#pacedUntilUs = Number.POSITIVE_INFINITY
     if (this.#recovery.packets.next + PACKET_NUMBER_RESERVE > this.#config.packetNumberMax || this.#opener.isWornOut) {
@@ -339,7 +347,7 @@ export class Connection {
 
   /** When `handleTimeout` is due; Infinity for never. Ask after `pollTransmit` was drained. */
   pollTimeout(): number {
-    if (this.#state === 'closing') return this.#closingUntilUs
+    if (this.#state === 'closing') return this.#closeAtUs
     if (this.#state === 'ended') return Number.POSITIVE_INFINITY
     const idleUs = this.#lastReceivedUs + this.#config.idleTimeoutUs
     if (this.#paths.active === undefined) {
@@ -440,12 +448,14 @@ export class Connection {
     return true
   }
 
-  #transmitClose(out: Uint8Array, result: Transmit): boolean {
+  #transmitClose(nowUs: number, out: Uint8Array, result: Transmit): boolean {
     const active = this.#paths.active
     if (!this.#isClosePending || active === undefined) return false
     this.#isClosePending = false
-    this.#closePackets += 1
-    // Nothing is acknowledged any more, so the packet ring need not know; the number must still be a new one.
+    if (nowUs >= this.#closeAtUs) {
+      this.#closesLeft -= 1
+      this.#closeAtUs = nowUs + this.#recovery.rtt.ptoUs(0)
+    }
     if (!this.#recovery.packets.hasUntrackedRoom()) return false
     const end = writeNumberFrame(out, PACKET_HEADER_BYTES, FRAME_CLOSE, this.#closeNumber)
     result.pathId = active.id
