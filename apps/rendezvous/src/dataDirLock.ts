@@ -10,6 +10,10 @@ export const lockDataDir = (dataDir: string): Result<() => void> => {
   const own = `${path}.${process.pid}`
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    return fail('ERR_DATA_DIR', error instanceof Error ? error.message : undefined)
+  }
+  try {
     writeFileSync(own, String(process.pid), { mode: 0o600 })
     // A link either makes the lock with its content or finds one there: it is never seen half-written.
     for (let tries = 0; tries < 2; tries += 1) {

@@ -17,7 +17,7 @@ export const openStores = (
     routeOf: () => undefined,
     projection: 'none.1',
   })
-  const subscriber = openConnection(access, 'patient')
+  const subscriber = openConnection(access)
   return {
     stores: {
       events: log.events,

@@ -1,6 +1,6 @@
 /**
  * The messages of a room: opaque bodies between the owner and its receivers, in the order of arrival. Implemented on
- * Redis and in memory; both pass `mailboxContract`.
+ * Redis and in memory; both pass `storesContract`.
  */
 export interface MailboxMessage {
   /** `owner` or a receiver's id. */

@@ -1,6 +1,6 @@
 /**
  * Where nameplates lead, and when each room is due for the sweep. Beside the rooms' event streams this is all that a
- * rendezvous keeps about a room. Implemented on Redis and in memory; both pass `roomDirectoryContract`.
+ * rendezvous keeps about a room. Implemented on Redis and in memory; both pass `storesContract`.
  */
 export interface RoomDirectory {
   /**
