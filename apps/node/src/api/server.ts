@@ -38,9 +38,16 @@ export interface ApiServer {
   stop(): Promise<void>
 }
 
-const bodyOf = (message: string, code?: 'ERR_UNAUTHORIZED') => ({
-  error: { message, data: code === undefined ? {} : { godwit: { code, message: ERRORS[code].message } } },
-})
+/** JSON-RPC's codes as tRPC numbers them: with one, its client reads the body as an error of ours. */
+const RPC_BAD_REQUEST = -32_600
+const RPC_UNAUTHORIZED = -32_001
+
+const bodyOf = (message: string) => ({ error: { message, code: RPC_BAD_REQUEST, data: {} } })
+
+const unauthorizedBody = (reason: string) => {
+  const godwit = { code: 'ERR_UNAUTHORIZED', message: ERRORS.ERR_UNAUTHORIZED.message } as const
+  return { error: { message: reason, code: RPC_UNAUTHORIZED, data: { godwit } } }
+}
 
 const isJson = (contentType: string | undefined): boolean =>
   contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
@@ -69,7 +76,7 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
       return reply
         .code(refusal.status)
         .header('connection', 'close')
-        .send(bodyOf(refusal.reason, refusal.status === 401 ? 'ERR_UNAUTHORIZED' : undefined))
+        .send(refusal.status === 401 ? unauthorizedBody(refusal.reason) : bodyOf(refusal.reason))
     }
     reply.header('godwit-version', options.version)
     // JSON only: a form or plain text is what another site's page may send without asking first.

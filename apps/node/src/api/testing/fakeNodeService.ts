@@ -54,6 +54,8 @@ export class FakeNodeService implements NodeService {
   /** What the next enqueue answers instead of a new transfer. */
   enqueueFailure: Failure | undefined
   skipped: EnqueuedLine['skipped']
+  /** What `status` reports. */
+  version = '0.1.0'
   isStopped = false
   /** Called at the end of an enqueue, so that a test can push lines to the new transfer. */
   onEnqueued: (transferId: string) => void = () => {}
@@ -106,6 +108,14 @@ export class FakeNodeService implements NodeService {
     this.#notify()
   }
 
+  /** Takes a transfer away. */
+  forget(transferId: string): void {
+    const transfer = this.transfers.get(transferId)
+    if (transfer !== undefined) transfer.isRemoved = true
+    this.transfers.delete(transferId)
+    this.#notify()
+  }
+
   async enqueueSend(input: Parameters<NodeService['enqueueSend']>[0]): Promise<Result<EnqueuedLine>> {
     this.calls.push({ name: 'enqueueSend', input })
     if (this.enqueueFailure !== undefined) return { ok: false, failure: this.enqueueFailure }
@@ -114,7 +124,7 @@ export class FakeNodeService implements NodeService {
     return ok({
       type: 'transfer.enqueued',
       transferId,
-      code: '4821-maple-orbit-velvet',
+      code: '4821-walnut-umbrella-velvet',
       ...(this.skipped === undefined ? {} : { skipped: this.skipped }),
     })
   }
@@ -155,9 +165,7 @@ export class FakeNodeService implements NodeService {
     const transfer = this.transfers.get(transferId)
     if (transfer === undefined) return fail('ERR_TRANSFER_NOT_FOUND')
     this.calls.push({ name: 'remove', input: { transferId } })
-    transfer.isRemoved = true
-    this.transfers.delete(transferId)
-    this.#notify()
+    this.forget(transferId)
     return ok({ transferId })
   }
 
@@ -215,7 +223,7 @@ export class FakeNodeService implements NodeService {
     return {
       type: 'node.status',
       pid: process.pid,
-      version: '0.1.0',
+      version: this.version,
       dataDir: '/nowhere',
       address: '127.0.0.1:0',
       startedAt: '2026-01-02T03:04:05.000Z',
