@@ -62,8 +62,8 @@ describe('a message gate', () => {
     const gate = new MessageGate('m2', runId)
     const message = m2()
     const passed = gate.pass(message, (copy) => Promise.resolve(send(copy)))
-    const step = await passed
     message.fill(0)
+    const step = await passed
     expect(step.kind === 'send' && step.message[0]).toBe(2)
   })
 })

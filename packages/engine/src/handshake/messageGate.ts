@@ -23,13 +23,15 @@ export class MessageGate {
 
   /** Hands a private copy of `message` to `step` when it is its turn; `step` sets `expected` anew or the run is over. */
   pass(message: Uint8Array, step: (message: Uint8Array) => Promise<HandshakeStep>): Promise<HandshakeStep> {
-    const result = this.#last.then(async () => {
-      const head = decodeHead(message)
-      if (head === undefined || (this.#runId !== '' && head.runId !== this.#runId)) return ignored('foreign')
+    const head = decodeHead(message)
+    if (head === undefined) return Promise.resolve(ignored('foreign'))
+    const copy = message.slice()
+    const result = this.#last.then(() => {
+      if (this.#runId !== '' && head.runId !== this.#runId) return ignored('foreign')
       if (head.name !== this.expected) return ignored('unexpected')
       this.#runId = head.runId
       this.expected = null
-      return step(message.slice())
+      return step(copy)
     })
     this.#last = result.catch(() => undefined)
     return result
