@@ -35,7 +35,7 @@ export const sourceFiles = (): readonly SourceFile[] =>
     filesBelow(join(ROOT, group, name, 'src'), /\.tsx?$/).map((file) => {
       const text = readFileSync(file, 'utf8')
       const path = relative(ROOT, file)
-      const isForTests = /\.test\.tsx?$/.test(path) || path.includes('/testing/')
+      const isForTests = /\.test\.tsx?$|\/test[A-Z]\w*\.ts$/.test(path) || path.includes('/testing/')
       return { path, text, code: withoutComments(text), workspace: name, group, isForTests }
     }),
   )
