@@ -114,10 +114,7 @@ export const PASSWORD_MIN_CHARACTERS = 8
 export const PASSWORD_MAX_CHARACTERS = 256
 /** Guesses that a user's own password must withstand by estimate: 5 tries against it then succeed once in 20 million. */
 export const PASSWORD_MIN_GUESSES = 1e8
-/**
- * Handshakes that a receiver begins by itself after it has sent its confirmation and got no valid one back: each lets
- * whoever answers test one guess, so a human decides about the fourth.
- */
+/** Runs in which a receiver confirms first and gets no valid answer: each exposes one guess; then a human decides. */
 export const EXPOSED_HANDSHAKES_MAX = 3
 /** Names that an offer shows before it is accepted; the manifest with all of them comes over the session. */
 export const OFFER_MAX_NAMES = 8
