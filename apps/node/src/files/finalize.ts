@@ -16,7 +16,7 @@
  * crash in between finds it again.
  */
 import { constants } from 'node:fs'
-import { chmod, lstat, open, rename, utimes } from 'node:fs/promises'
+import { chmod, lstat, open, readdir, rename, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert } from '@godwit/protocol/assert'
 import type { Result } from '@godwit/protocol/errors'
@@ -125,6 +125,7 @@ class Finalizer {
       const file = files[number]
       if (file !== undefined) await this.#prepare(number, file, file.path.length > 1 ? treePath(file.path) : undefined)
     })
+    await this.#checkFolders(treePath)
     await this.#finishFolders(folders, treePath)
     await chooseNames(layout.outputDir, names.tops)
     names.phase = 'publishing'
@@ -159,10 +160,30 @@ class Finalizer {
     }
     this.#step('file prepared')
     if (target === undefined || path === target) return
-    // `rename` replaces silently; names that this file system takes for one were refused, this is the last barrier.
-    if (await exists(target)) throw new DiskRefusal('ERR_MANIFEST_REFUSED', 'two of its names are one file here')
     await rename(part, target)
     this.#step('file in its folder')
+  }
+
+  /**
+   * `rename` replaces silently. Names that this file system takes for one were refused when the staging folder was made;
+   * should that have missed some, fewer things are there than there are names, and nothing is published.
+   */
+  async #checkFolders(treePath: (path: readonly string[]) => string): Promise<void> {
+    const { entries } = this.#staging.manifest
+    const counts = new Map<string, number>()
+    for (const { kind, path } of entries) {
+      if (kind === 'folder') counts.set(treePath(path), 0)
+      if (path.length === 1) continue
+      const parent = treePath(path.slice(0, -1))
+      counts.set(parent, (counts.get(parent) ?? 0) + 1)
+    }
+    const folders = Array.from(counts)
+    await forEachIndex(folders.length, async (i) => {
+      const [folder = '', count = 0] = folders[i] ?? []
+      if ((await readdir(folder)).length !== count) {
+        throw new DiskRefusal('ERR_MANIFEST_REFUSED', 'two of its names are one file on this file system')
+      }
+    })
   }
 
   /** Modes and times last, deepest first: what is put into a folder changes its time. */

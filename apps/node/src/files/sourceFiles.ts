@@ -1,6 +1,6 @@
 /**
  * Reads the files of a sending transfer. A file is what it was when it was scanned, or the read fails: its identity is
- * compared when it is opened and after every read, so that a file that grows, shrinks or is replaced while it is sent
+ * compared after every read, so that a file that grows, shrinks or is replaced while it is sent
  * never arrives as a mixture. Hashing and read-ahead are left to the caller.
  */
 import type { BigIntStats } from 'node:fs'
@@ -10,6 +10,7 @@ import { open } from 'node:fs/promises'
 import { assert } from '@godwit/protocol/assert'
 import type { Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
+import { readUpTo } from './chunkHashes.js'
 import { DiskRefusal } from './diskErrors.js'
 import { HandlePool } from './handlePool.js'
 import { shownPath, sourceFailure } from './sourceErrors.js'
@@ -65,17 +66,9 @@ export class SourceFiles {
     await this.#pool.closeAll()
   }
 
-  async #open(file: number): Promise<FileHandle> {
-    const source = this.#source(file)
+  #open(file: number): Promise<FileHandle> {
     // NONBLOCK: a pipe put in the file's place must not hang the open.
-    const handle = await open(source.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    try {
-      await checkIdentity(handle, source)
-      return handle
-    } catch (error) {
-      await handle.close()
-      throw error
-    }
+    return open(this.#source(file).path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   }
 
   #source(file: number): SourceFile {
@@ -93,17 +86,16 @@ const readWhole = async (
   length: number,
 ): Promise<number> => {
   let done = 0
-  while (done < length) {
-    const { bytesRead } = await handle.read(buffer, done, length - done, offset + done)
-    if (bytesRead === 0) throw new DiskRefusal('ERR_SOURCE_CHANGED', shownPath(source.path))
-    done += bytesRead
+  let readError: { readonly error: unknown } | undefined
+  try {
+    done = await readUpTo(handle, buffer, length, offset)
+  } catch (error) {
+    readError = { error }
   }
-  // After the read: what was read is the scanned file only if nobody has written until now.
-  await checkIdentity(handle, source)
+  // After the read: what was read is the scanned file only if nobody has written until now. Before its error: a pipe or
+  // a folder in the file's place fails to be read, and that is a change.
+  const isUnchanged = identityOf(await handle.stat({ bigint: true })) === source.identity
+  if (isUnchanged && readError !== undefined) throw readError.error
+  if (!isUnchanged || done < length) throw new DiskRefusal('ERR_SOURCE_CHANGED', shownPath(source.path))
   return done
-}
-
-const checkIdentity = async (handle: FileHandle, source: SourceFile): Promise<void> => {
-  const stats = await handle.stat({ bigint: true })
-  if (identityOf(stats) !== source.identity) throw new DiskRefusal('ERR_SOURCE_CHANGED', shownPath(source.path))
 }

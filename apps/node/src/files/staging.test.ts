@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, lstat, mkdir, open, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ByteWriter } from '@godwit/protocol/bytes'
 import type { ManifestEntry } from '@godwit/protocol/manifest'
+import { HOSTILE_NAMES, RESERVED_TOP_NAMES } from '@godwit/protocol/namesCorpus'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 import { describe, expect, test } from 'vitest'
 import { blake3Of } from '../crypto/blake3.js'
@@ -14,6 +16,7 @@ import { bytesOfManifest, copyChunks, failureOf, TRANSFER_ID, unwrap } from './t
 const tempDir = useTempDirs()
 const isRoot = process.getuid?.() === 0
 const MIB = 1024 * 1024
+const isWellFormed = (text: string) => !/\p{Cs}/u.test(text)
 
 const file = (name: string, sizeBytes: number): ManifestEntry => ({
   kind: 'file',
@@ -22,6 +25,18 @@ const file = (name: string, sizeBytes: number): ManifestEntry => ({
   mtimeMs: 0,
   isExecutable: false,
 })
+
+/** Makes every fdatasync of this process fail until the returned function is called. */
+const failDatasync = async (dir: string, code: string): Promise<() => void> => {
+  const handle = await open(dir)
+  const prototype: { datasync: () => Promise<void> } = Object.getPrototypeOf(handle)
+  await handle.close()
+  const { datasync } = prototype
+  prototype.datasync = () => Promise.reject(Object.assign(new Error(code), { code, syscall: 'fdatasync' }))
+  return () => {
+    prototype.datasync = datasync
+  }
+}
 
 /** A staging folder for a file of three chunks and one of one; chunk n is full of bytes n + 1. */
 const opened = async () => {
@@ -187,10 +202,28 @@ describe('Staging', () => {
     await staging.close()
   })
 
-  test('leaves nothing behind of a manifest that is refused', async () => {
-    const out = await tempDir()
+  test('leaves nothing behind of a manifest that is refused, whatever its names are', async () => {
+    const above = await tempDir()
+    const out = join(above, 'out')
+    await mkdir(out)
     expect(failureOf(await Staging.create(out, TRANSFER_ID, Uint8Array.of(1, 1))).code).toBe('ERR_MANIFEST_REFUSED')
+    for (const name of [...HOSTILE_NAMES, ...RESERVED_TOP_NAMES]) {
+      for (const path of [[name], ['folder', name]]) {
+        if (path.length > 1 && RESERVED_TOP_NAMES.includes(name)) continue
+        const writer = new ByteWriter().u8(1).varint(path.length)
+        if (path.length > 1) writer.u8(1).text('folder').varint(0)
+        // A lone surrogate, as a careless encoder writes it.
+        const bytes = isWellFormed(name) ? Buffer.from(name) : Buffer.of(0xed, 0xa0, 0x80)
+        writer
+          .u8((path.length - 1) << 2)
+          .lengthPrefixed(bytes)
+          .varint(0)
+          .varint(1)
+        expect(failureOf(await Staging.create(out, TRANSFER_ID, writer.finish())).code).toBe('ERR_MANIFEST_REFUSED')
+      }
+    }
     expect(await readdir(out)).toEqual([])
+    expect(await readdir(above)).toEqual(['out'])
   })
 
   test('holds more files than it keeps open', async () => {
@@ -228,6 +261,46 @@ describe('what goes wrong on a disk', () => {
     await chmod(out, 0o700)
   })
 
+  test('a failed fsync is final: what it covered has to come again, and the next one is believed', async () => {
+    const { dir, staging, write } = await opened()
+    unwrap(await write(3))
+    expect(await durableOf(staging)).toEqual([[3, 1]])
+    for (const chunk of [0, 1]) unwrap(await write(chunk))
+    const restore = await failDatasync(dir, 'EIO')
+    try {
+      const underWay = write(2)
+      const result = await staging.checkpoint()
+      expect(result.ok ? undefined : result.failure.code).toBe('ERR_DISK_IO')
+      const lost = result.ok ? new RangeSet() : result.lost
+      expect(lost.contains(0, 2)).toBe(true)
+      // The write that ran meanwhile is lost with the others, failed, or waits for the next checkpoint.
+      await underWay
+    } finally {
+      restore()
+    }
+    const next = await durableOf(staging)
+    expect([[], [[2, 1]]]).toContainEqual(next)
+    for (const chunk of [0, 1, 2]) unwrap(await write(chunk))
+    expect(await durableOf(staging)).toEqual([[0, 3]])
+    expect(unwrap(await staging.verify(RangeSet.of(0, 4), 'full')).held.size).toBe(4)
+    await staging.close()
+  })
+
+  test('a sync that fails while a handle is given up fails the next checkpoint', async () => {
+    const out = await tempDir()
+    const entries = Array.from({ length: 300 }, (_, i) => file(`f${String(i).padStart(3, '0')}`, 1))
+    const staging = unwrap(await Staging.create(out, TRANSFER_ID, bytesOfManifest({ entries })))
+    const write = (chunk: number) => staging.write(chunk, Uint8Array.of(chunk), blake3Of(Uint8Array.of(chunk)))
+    for (let chunk = 0; chunk < 256; chunk += 1) unwrap(await write(chunk))
+    const restore = await failDatasync(out, 'EIO')
+    await write(256)
+    restore()
+    const result = await staging.checkpoint()
+    expect(result.ok ? [] : [result.failure.code, result.lost.has(0)]).toEqual(['ERR_DISK_IO', true])
+    expect(await durableOf(staging)).toEqual([])
+    await staging.close()
+  })
+
   test('too little space is told beforehand, with what is missing', async () => {
     const out = await tempDir()
     expect((await checkDiskSpace(out, { bytes: 0, files: 0 })).ok).toBe(true)
@@ -254,11 +327,9 @@ describe('what goes wrong on a disk', () => {
       // Makes room for the hash file, as a user would who frees some.
       await truncate(join(out, `.godwit-${TRANSFER_ID}`, 'parts/0/f0'), written.length * MIB)
       await staging.close()
-      const again = unwrap(await Staging.reopen(out, TRANSFER_ID))
-      expect(unwrap((await again?.verify(RangeSet.of(0, 8))) ?? { ok: true, value: undefined })?.held.isEmpty).toBe(
-        true,
-      )
-      await again?.close()
+      const again = await reopened(out)
+      expect(unwrap(await again.verify(RangeSet.of(0, 8))).held.isEmpty).toBe(true)
+      await again.close()
     } finally {
       spawnSync('umount', [out])
     }
