@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open as openFile, readdir, realpath, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ContractEvent } from '@godwit/engine/testing/eventStoreContract'
@@ -159,4 +159,73 @@ test('no server program is a failure of its own', async () => {
   const env = { PATH: dataDir, GODWIT_REDIS_SERVER: '' }
   const result = await EmbeddedRedis.start({ dataDir, env })
   expect(result).toEqual({ ok: false, failure: { code: 'ERR_REDIS_MISSING' } })
+})
+
+/** Fills a log with two hundred appends and ends the server; the path of its append-only file. */
+const filledLog = async (): Promise<string> => {
+  const redis = await start()
+  const log = open(redis)
+  for (let n = 1; n <= 200; n += 1) await log.events.append('tr1', n - 1, [counted(n)], metadata)
+  await log.close()
+  await redis.stop()
+  const folder = join(dataDir, 'redis', 'appendonlydir')
+  const name = (await readdir(folder)).find((file) => file.endsWith('.incr.aof'))
+  if (name === undefined) throw new Error('no append-only file')
+  return join(folder, name)
+}
+
+/** The numbers that a server started again still has. */
+const numbersAfterRestart = async (events: EmbeddedRedisEvent[]): Promise<readonly unknown[]> => {
+  const log = open(await start(dataDir, events))
+  const recorded = await log.events.read('tr1')
+  expect(recorded.map((event) => event.version)).toEqual(recorded.map((_, index) => index + 1))
+  await log.close()
+  return recorded
+}
+
+test('a log whose last command was cut off by a crash loads', async () => {
+  const file = await filledLog()
+  await truncate(file, (await stat(file)).size - 7)
+  const events: EmbeddedRedisEvent[] = []
+  expect((await numbersAfterRestart(events)).length).toBe(199)
+  expect(events.map(({ type }) => type)).toEqual(['spawned'])
+})
+
+test('a log damaged in the middle is copied aside and cut there', async () => {
+  const file = await filledLog()
+  const handle = await openFile(file, 'r+')
+  await handle.write('damaged', Math.floor((await handle.stat()).size / 2))
+  await handle.close()
+  const events: EmbeddedRedisEvent[] = []
+  const { length } = await numbersAfterRestart(events)
+  expect(length).toBeGreaterThan(50)
+  expect(length).toBeLessThan(150)
+  expect(events.find(({ type }) => type === 'repaired')).toMatchObject({ outcome: 'cut' })
+})
+
+test('a log that nothing can be made of is copied aside, and the server begins anew', async () => {
+  const file = await filledLog()
+  await writeFile(join(file, '..', 'appendonly.aof.manifest'), 'nonsense')
+  const events: EmbeddedRedisEvent[] = []
+  expect(await numbersAfterRestart(events)).toEqual([])
+  const outcomes = events.flatMap((event) => (event.type === 'repaired' ? [event.outcome] : []))
+  expect(outcomes.at(-1)).toBe('begunAnew')
+})
+
+test('a log that was deleted while the server was down is an empty one', async () => {
+  await rm(join(await filledLog(), '..'), { recursive: true })
+  expect(await numbersAfterRestart([])).toEqual([])
+})
+
+test('a server that cannot be used is told apart from one that does not answer', async () => {
+  const redis = await start()
+  const access = { target: redis.target, prefix: '{godwit}' } as const
+  const log = open(redis)
+  await log.redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
+  expect(await checkRedis(access)).toMatchObject({ ok: false, failure: { code: 'ERR_REDIS_UNSUITABLE' } })
+  await log.close()
+  const nobody = { kind: 'url', url: 'redis://:secret@127.0.0.1:1' } as const
+  const answer = await checkRedis({ ...access, target: nobody }, 1000)
+  expect(answer).toMatchObject({ ok: false, failure: { code: 'ERR_REDIS_UNREACHABLE' } })
+  expect(JSON.stringify(answer)).not.toContain('secret')
 })

@@ -6,12 +6,23 @@
  * supervisor at a time: the caller holds its lock.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { assert } from '@godwit/protocol/assert'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
+import { repairAof, saysDamaged } from './aofRepair.js'
 import type { RedisFacts, RedisTarget } from './connection.js'
 import { judgeFacts } from './connection.js'
 import { commandLineOf, endProcess, isRunning } from './processes.js'
@@ -32,6 +43,8 @@ const RESPAWN_DELAY_MAX_MS = 5000
 const STEADY_LIFE_MS = 10_000
 /** Deaths in a row after which `ready` gives up waiting (starting goes on). */
 const DEATHS_MAX = 5
+/** Repairs of one supervisor's life: each leaves a copy, and a disk that goes on damaging files needs its user. */
+const REPAIRS_MAX = 3
 /** Bytes of the log file above which it is put aside at the next start. */
 const LOG_MAX_BYTES = 4 * 1024 * 1024
 
@@ -39,6 +52,8 @@ export type EmbeddedRedisEvent =
   | { readonly type: 'spawned' | 'adopted' | 'died'; readonly pid: number }
   /** A server on our socket that hung or was not ours was ended. */
   | { readonly type: 'ended'; readonly pid: number }
+  /** The server refused its append-only file: it was copied aside, then cut or begun anew. */
+  | { readonly type: 'repaired'; readonly copy: string; readonly outcome: 'cut' | 'begunAnew' }
 
 export interface EmbeddedRedisOptions {
   /** The node's data directory, absolute; the server's files go to `<dataDir>/redis`. */
@@ -56,7 +71,12 @@ export class EmbeddedRedis {
   readonly #binary: ServerBinary
   #pid: number | undefined
   #startedAt = 0
+  /** Where in its log the life of the present server begins. */
+  #logStart = 0
   #deaths = 0
+  #repairs = 0
+  /** Whether the file was cut since a server last lived. */
+  #wasCut = false
   readonly #stopping = new AbortController()
   #watching: Promise<void> | undefined
 
@@ -159,6 +179,7 @@ export class EmbeddedRedis {
     this.#putLogAside()
     const env = this.#options.env ?? process.env
     const log = openSync(this.logPath, 'a', 0o600)
+    this.#logStart = fstatSync(log).size
     const child = spawn(this.#binary.path, serverFlags(this.#dir, this.target.path), {
       cwd: this.#dir,
       detached: true,
@@ -193,10 +214,23 @@ export class EmbeddedRedis {
       if (this.#stopping.signal.aborted || (this.#pid !== undefined && isRunning(this.#pid))) continue
       if (this.#pid !== undefined) this.#options.onEvent?.({ type: 'died', pid: this.#pid })
       this.#pid = undefined
-      this.#deaths = Date.now() - this.#startedAt < STEADY_LIFE_MS ? this.#deaths + 1 : 1
+      const wasSteady = Date.now() - this.#startedAt >= STEADY_LIFE_MS
+      this.#deaths = wasSteady ? 1 : this.#deaths + 1
+      if (wasSteady) this.#wasCut = false
       if (this.#deaths > 1) await this.#pause(Math.min(100 * 2 ** this.#deaths, RESPAWN_DELAY_MAX_MS))
+      await this.#repair()
       if (!this.#stopping.signal.aborted) this.#spawn()
     }
+  }
+
+  /** A server that will never load its log would be started for ever. */
+  async #repair(): Promise<void> {
+    if (this.#repairs >= REPAIRS_MAX || !saysDamaged(this.logPath, this.#logStart)) return
+    this.#repairs += 1
+    const stamp = new Date().toISOString().replaceAll(':', '-')
+    const repair = await repairAof(this.#dir, this.#binary, stamp, !this.#wasCut)
+    this.#wasCut = repair?.outcome === 'cut'
+    if (repair !== undefined) this.#options.onEvent?.({ type: 'repaired', ...repair })
   }
 
   /** Waits without keeping the process alive, and no longer than until `stop`. */
