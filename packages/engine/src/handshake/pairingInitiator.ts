@@ -144,7 +144,10 @@ export class PairingInitiator implements HandshakeMachine {
     const m5 = decodeConfirm('m5', message)
     if (m5 === undefined) return brokenProtocol('The confirmation of the other side is damaged')
     const transcript = transcriptAfterFirst(crypto, agreement.transcript, m4)
-    if (!isConfirmed(crypto, 'S', agreement.prk, transcript, m5)) return failed({ code: 'ERR_WRONG_CODE' })
+    if (!isConfirmed(crypto, 'S', agreement.prk, transcript, m5)) {
+      crypto.wipe(agreement.prk)
+      return failed({ code: 'ERR_WRONG_CODE' })
+    }
     const opened = openIntroduction(crypto, 'pairing', 'S', agreement.prk, m5)
     const sender = opened === undefined ? undefined : decodeSenderIntroduction(opened)
     if (sender === undefined) return brokenProtocol('The introduction of the other side is damaged')

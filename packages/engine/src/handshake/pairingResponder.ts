@@ -132,6 +132,7 @@ export class PairingResponder implements HandshakeMachine {
     const m4 = decodeConfirm('m4', message)
     if (m4 === undefined) return brokenProtocol('The confirmation of the other side is damaged')
     if (!isConfirmed(crypto, 'R', prk, agreement.transcript, m4)) {
+      crypto.wipe(prk)
       return failed({ code: 'ERR_WRONG_CODE' }, { countsAsGuess: true })
     }
     const opened = openIntroduction(crypto, 'pairing', 'R', prk, m4)
