@@ -40,6 +40,13 @@ test('one address joins only so often', async () => {
   expect(await running.api.mutate('rooms.join', newToken(), { nameplate: 'room' })).toEqual(refused)
 })
 
+test('one room is joined only so often, from wherever', async () => {
+  const running = await start({ joinsPerRoom: { burst: 1, perMinute: 0 } })
+  await open(running)
+  expect((await running.api.mutate('rooms.join', newToken(), { nameplate: 'room' })).ok).toBe(true)
+  expect(await running.api.mutate('rooms.join', newToken(), { nameplate: 'room' })).toEqual(refused)
+})
+
 test('trying out nameplates ends soon, and then also for one that exists', async () => {
   const running = await start({ failedJoins: { burst: 2, perMinute: 0 } })
   await open(running)

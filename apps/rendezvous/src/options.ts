@@ -27,6 +27,8 @@ export interface RendezvousOptions {
   readonly requestsPerMinute: number
   readonly opens: Rate
   readonly joins: Rate
+  /** Joins of one room, from anywhere: its line must not be filled by a crowd of addresses at once. */
+  readonly joinsPerRoom: Rate
   /** Joins that named no open room: what trying out nameplates costs. */
   readonly failedJoins: Rate
   readonly posts: Rate
@@ -51,6 +53,7 @@ export const defaultOptions: RendezvousOptions = {
   requestsPerMinute: 6000,
   opens: { burst: 120, perMinute: 60 },
   joins: { burst: 240, perMinute: 120 },
+  joinsPerRoom: { burst: 200, perMinute: 120 },
   failedJoins: { burst: 60, perMinute: 6 },
   posts: { burst: 2000, perMinute: 2000 },
   postsPerReceiver: { burst: 32, perMinute: 60 },

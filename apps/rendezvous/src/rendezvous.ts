@@ -66,6 +66,8 @@ export interface Rendezvous {
 
 /** Bytes of a request's body: a mailbox message in base64 and its envelope. */
 const BODY_MAX_BYTES = 16 * 1024
+/** Connections beside those that carry streams. */
+const OTHER_CONNECTIONS_MAX = 1000
 /** Ports tried when any will do: one that is free for TCP may be taken for UDP. */
 const PORT_TRIES_MAX = 32
 /** Rooms that one sweep handles at once; the next batch follows directly. */
@@ -147,6 +149,7 @@ const createHttp = async (deps: RouterDeps, options: RendezvousOptions, logger: 
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX },
     requestTimeout: 30_000,
   })
+  server.server.maxConnections = options.watchersMax + OTHER_CONNECTIONS_MAX
   await server.register(helmet)
   await server.register(rateLimit, {
     max: options.requestsPerMinute,

@@ -98,14 +98,22 @@ export class RoomService {
     return ok(openedRoom(roomId, opened.value.state))
   }
 
-  /** ERR_ROOM_NOT_FOUND, ERR_ROOM_CLOSED, ERR_ROOM_LOCKED, ERR_ROOM_LINE_FULL. */
-  async join(token: string, nameplate: string): Promise<Result<{ roomId: string; receiver: string }>> {
+  /**
+   * `mayJoin` is asked for the room. ERR_ROOM_NOT_FOUND, ERR_ROOM_CLOSED, ERR_ROOM_LOCKED, ERR_ROOM_LINE_FULL,
+   * ERR_RENDEZVOUS_REFUSED.
+   */
+  async join(
+    token: string,
+    nameplate: string,
+    mayJoin: (roomId: string) => boolean,
+  ): Promise<Result<{ roomId: string; receiver: string }>> {
     const { rooms, directory } = this.#deps
     const roomId = await directory.lookUp(nameplateKey(nameplate))
     if (roomId === undefined) return fail('ERR_ROOM_NOT_FOUND')
     const tokenHash = hashOfToken(token)
     // An owner's token in its own room would make it two members at once.
     if (roomIdOf(tokenHash) === roomId) return fail('ERR_ROOM_NOT_FOUND')
+    if (!mayJoin(roomId)) return fail('ERR_RENDEZVOUS_REFUSED')
     const receiver = receiverIdOf(roomId, tokenHash)
     const joined = await rooms.execute(roomId, { type: 'join', receiver, tokenHash })
     return joined.ok ? ok({ roomId, receiver }) : joined

@@ -33,7 +33,9 @@ export const createRoomsRouter = (trpc: Trpc) => {
       .mutation(async ({ ctx: { deps, token, addressKey }, input }) => {
         takeOrThrow(deps.limits.joins, addressKey)
         if (!deps.limits.failedJoins.has(addressKey)) throw trpcErrorOf({ code: 'ERR_RENDEZVOUS_REFUSED' })
-        const joined = await deps.service.join(token, input.nameplate)
+        const joined = await deps.service.join(token, input.nameplate, (roomId) =>
+          deps.limits.joinsPerRoom.take(roomId),
+        )
         if (!joined.ok && joined.failure.code === 'ERR_ROOM_NOT_FOUND') deps.limits.failedJoins.take(addressKey)
         return valueOrThrow(joined)
       }),

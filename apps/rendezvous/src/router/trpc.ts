@@ -25,6 +25,7 @@ export interface RouterDeps {
 export interface RouterLimits {
   readonly opens: RateLimiter
   readonly joins: RateLimiter
+  readonly joinsPerRoom: RateLimiter
   readonly failedJoins: RateLimiter
   readonly posts: RateLimiter
   readonly postsPerReceiver: RateLimiter
@@ -35,6 +36,7 @@ export interface RouterLimits {
 export const routerLimits = (options: RendezvousOptions, now: () => number): RouterLimits => ({
   opens: new RateLimiter(options.opens, now),
   joins: new RateLimiter(options.joins, now),
+  joinsPerRoom: new RateLimiter(options.joinsPerRoom, now),
   failedJoins: new RateLimiter(options.failedJoins, now),
   posts: new RateLimiter(options.posts, now),
   postsPerReceiver: new RateLimiter(options.postsPerReceiver, now),
