@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -132,35 +133,65 @@ describe('finalize', () => {
     expect(before).toEqual([])
   })
 
-  test('somebody who takes a name at the last moment keeps it', async () => {
+  test.each([{}, { isLinkKnown: false }])(
+    'somebody who takes a name at the last moment keeps it (%o)',
+    async (options) => {
+      const sources = await mixedTree()
+      const out = await tempDir()
+      const staging = await readyToFinalize(sources, out)
+      const files = unwrap(
+        await finalize(staging, {
+          ...options,
+          afterStep: (name) => {
+            if (name !== 'names: publishing') return
+            writeFileSync(join(out, 'film.mkv'), 'theirs')
+            writeFileSync(join(out, 'zero'), '')
+            mkdirSync(join(out, 'photos'))
+          },
+        }),
+      )
+      await staging.close()
+      const tops = new Set(files.map(({ path }) => path.split('/')[0]))
+      expect(tops).toEqual(new Set(['film (1).mkv', 'photos (1)', 'run.sh', 'zero (1)']))
+      expect(await readFile(join(out, 'film.mkv'), 'utf8')).toBe('theirs')
+      expect(await readdir(join(out, 'photos'))).toEqual([])
+      expect((await readdir(join(out, 'photos (1)'))).length).toBe(4)
+    },
+  )
+
+  test('somebody who takes a name while we are down keeps it', async () => {
     const sources = await mixedTree()
     const out = await tempDir()
     const staging = await readyToFinalize(sources, out)
-    let pending: Promise<unknown>[] = []
-    const files = unwrap(
-      await finalize(staging, {
-        afterStep: (name) => {
-          if (name !== 'names: publishing') return
-          pending = [writeFile(join(out, 'film.mkv'), 'theirs'), mkdir(join(out, 'photos'))]
-        },
-      }),
-    )
-    await Promise.all(pending)
+    const dying = finalize(staging, {
+      afterStep: (name) => {
+        if (name === 'names: publishing') throw new Error('crash')
+      },
+    })
+    await expect(dying).rejects.toThrow('crash')
+    await writeTree(out, { 'film.mkv': '', 'photos/theirs': 'x' })
+    const files = unwrap(await finalize(staging))
     await staging.close()
-    const paths = files.map(({ path }) => path)
-    expect(paths).toContain('run.sh')
-    // The race is open, but whoever came second has the number.
-    for (const name of ['film.mkv', 'film (1).mkv']) {
-      if (
-        await stat(join(out, name)).then(
-          () => true,
-          () => false,
-        )
-      ) {
-        const content = await readFile(join(out, name))
-        expect(content.length === 6 || paths.includes(name)).toBe(true)
-      }
+    const tops = new Set(files.map(({ path }) => path.split('/')[0]))
+    expect(tops).toEqual(new Set(['film (1).mkv', 'photos (1)', 'run.sh', 'zero']))
+    expect(await readFile(join(out, 'film.mkv'), 'utf8')).toBe('')
+    expect(await readdir(join(out, 'photos'))).toEqual(['theirs'])
+  })
+
+  test('modes are what the umask leaves', async () => {
+    const sources = await mixedTree()
+    const out = await tempDir()
+    const before = process.umask(0o027)
+    try {
+      await transferAll([join(sources, 'photos'), join(sources, 'run.sh')], out)
+    } finally {
+      process.umask(before)
     }
+    const modeOf = async (path: string) => ((await stat(join(out, path))).mode & 0o777).toString(8)
+    expect(await modeOf('photos')).toBe('750')
+    expect(await modeOf('photos/sub')).toBe('750')
+    expect(await modeOf('photos/a.jpg')).toBe('640')
+    expect(await modeOf('run.sh')).toBe('750')
   })
 
   test.each<[string, FinalizeOptions]>([
