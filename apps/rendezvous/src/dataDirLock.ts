@@ -20,7 +20,7 @@ export const lockDataDir = (dataDir: string): Result<() => void> => {
       if (tryLink(own, path)) return ok(() => rmSync(path, { force: true }))
       const holder = Number(readFileSync(path, 'utf8'))
       // Ids are given out again: another program's process holds no lock of ours.
-      if (holder !== process.pid && isRunning(holder) && commandLineOf(holder).includes('node')) {
+      if (holder !== process.pid && isRunning(holder) && commandLineOf(holder).includes('rendezvous')) {
         return fail('ERR_NODE_RUNNING', `process ${holder}`)
       }
       rmSync(path, { force: true })
