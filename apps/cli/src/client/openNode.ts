@@ -5,7 +5,7 @@
  * all commands wait for the node that it starts.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NodeStatus } from '@godwit/protocol/api'
@@ -36,11 +36,21 @@ export interface OpenNodeOptions {
   readonly timeoutMs?: number
 }
 
+/** Whether a process has ended and only waits for its parent to look (proc(5)): for ever, where process 1 is no init. */
+const isZombie = (pid: number): boolean => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
+  } catch {
+    return false
+  }
+}
+
 /** Whether a process of this number runs. */
 export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
-    return true
+    return !isZombie(pid)
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
