@@ -3,13 +3,7 @@
  * in which the kernel joined several datagrams (UDP_GRO). What fails is dropped and counted, never answered.
  */
 import { AUTHENTICATION_FAILURES_MAX, PACKET_HEADER_BYTES, PACKET_TAG_BYTES } from '@godwit/protocol/limits'
-import {
-  isPacketFor,
-  PACKET_MIN_BYTES,
-  readEpochBit,
-  readPacketLength,
-  readPacketNumber,
-} from '@godwit/protocol/packet'
+import { isPacketFor, readEpochBit, readPacketLength, readPacketNumber } from '@godwit/protocol/packet'
 import { ReplayWindow } from '@godwit/protocol/replayWindow'
 import type { ProtectionSchedule } from '../ports/packetProtection.js'
 import { ReceiveKeys } from './keyUpdate.js'
@@ -25,7 +19,7 @@ export class PacketOpener {
   readonly #keys: ReceiveKeys
   readonly #window = new ReplayWindow()
   readonly #handler: PacketHandler
-  /** Bytes of the last authentic packet that was followed by another in its read. */
+  /** Size of the datagrams in the last read of several; 0 before the first. */
   #segmentBytes = 0
 
   packetsReceived = 0
@@ -63,33 +57,31 @@ export class PacketOpener {
 
   /**
    * One read of `buffer[0, length)`, which holds one datagram or several joined ones: all of one size but the last,
-   * which may be shorter. A packet whose header or tag fails is passed over by the size of the authentic ones, so that
-   * it dies alone.
+   * which may be shorter. That size is settled before anything is opened, since an opening in place that fails destroys
+   * what it covers; so one bad packet dies alone.
    */
   openRead(nowUs: number, pathId: number, buffer: Uint8Array, length: number): void {
-    let segmentBytes = 0
-    for (let at = 0; at < length; ) {
-      const packetBytes = readPacketLength(buffer, at, length)
-      if (packetBytes < 0) {
-        this.packetsDropped += 1
-      } else if (this.#open(nowUs, pathId, buffer, at, packetBytes)) {
-        // The last packet may be a short one: it says nothing about the others.
-        if (at + packetBytes < length && at === 0) segmentBytes = packetBytes
-        at += packetBytes
-        continue
-      }
-      if (segmentBytes === 0) segmentBytes = this.#guessSegment(buffer, packetBytes, length)
-      if (segmentBytes === 0) return
-      at = (Math.floor(at / segmentBytes) + 1) * segmentBytes
+    const segmentBytes = this.#segmentOf(buffer, length)
+    for (let at = 0; at < length; at += segmentBytes) {
+      const packetBytes = Math.min(segmentBytes, length - at)
+      if (readPacketLength(buffer, at, length) !== packetBytes) this.packetsDropped += 1
+      else if (this.#open(nowUs, pathId, buffer, at, packetBytes) && at > 0) this.#segmentBytes = segmentBytes
     }
-    if (segmentBytes > 0) this.#segmentBytes = segmentBytes
   }
 
-  /** The first packet of a read failed: its size is what its header says if another of our headers follows there. */
-  #guessSegment(buffer: Uint8Array, packetBytes: number, length: number): number {
-    if (packetBytes > 0 && this.#isHeaderAt(buffer, packetBytes, length)) return packetBytes
-    if (this.#segmentBytes > 0 && this.#isHeaderAt(buffer, this.#segmentBytes, length)) return this.#segmentBytes
-    return packetBytes > 0 ? packetBytes : this.#segmentBytes
+  /** The size of the datagrams in a read: what the first header says, or the size known from before if that fits better. */
+  #segmentOf(buffer: Uint8Array, length: number): number {
+    const named = readPacketLength(buffer, 0, length)
+    const known = this.#segmentBytes < length ? this.#segmentBytes : 0
+    if (named === length) return known > 0 && this.#isHeaderAt(buffer, known, length) ? known : length
+    if (named > 0 && this.#followsHeader(buffer, named, length)) return named
+    if (known > 0 && this.#followsHeader(buffer, known, length)) return known
+    return named > 0 ? named : known > 0 ? known : length
+  }
+
+  /** Whether one of the next two packets begins where this size puts it. */
+  #followsHeader(buffer: Uint8Array, size: number, length: number): boolean {
+    return this.#isHeaderAt(buffer, size, length) || this.#isHeaderAt(buffer, 2 * size, length)
   }
 
   #isHeaderAt(buffer: Uint8Array, at: number, length: number): boolean {
@@ -97,7 +89,7 @@ export class PacketOpener {
   }
 
   #open(nowUs: number, pathId: number, buffer: Uint8Array, at: number, packetBytes: number): boolean {
-    if (packetBytes < PACKET_MIN_BYTES || !isPacketFor(buffer, at, this.#connectionId, this.#lane)) {
+    if (!isPacketFor(buffer, at, this.#connectionId, this.#lane)) {
       this.packetsDropped += 1
       return false
     }
