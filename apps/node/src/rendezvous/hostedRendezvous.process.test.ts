@@ -1,3 +1,4 @@
+/** On real processes of the built rendezvous: `./test` builds before it tests, `npx vitest` does not. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** On real processes of the built rendezvous: `./test` builds before it tests, `npx vitest` does not. */
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,3 +1,4 @@
+/** On real processes of the built rendezvous: `./test` builds before it tests, `npx vitest` does not. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
