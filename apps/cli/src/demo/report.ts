@@ -54,7 +54,7 @@ export const plainReport = (): DemoReport => {
   return {
     step: (_step, _fields, sentence) => say(sentence),
     progress: (bytesDone, bytesTotal) => {
-      const part = bytesTotal === 0 ? 1 : bytesDone / bytesTotal
+      const part = bytesTotal === 0 ? 0 : bytesDone / bytesTotal
       const text = `  ${bar(part)} ${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`
       if (isTerminal) {
         process.stderr.write(`\r${text}`.padEnd(78))
@@ -74,6 +74,9 @@ export const plainReport = (): DemoReport => {
   }
 }
 
+/** Below this a rate says more about start-up than about the link. */
+const TELLING_BYTES = 8 * 1024 * 1024
+
 const adviceFor = (code: DemoFailure['failure']['code']): string =>
   code === 'ERR_CANCELLED' ? '' : '\nEverything that it started is stopped and removed.'
 
@@ -84,7 +87,7 @@ const bar = (part: number): string => {
 
 const summary = (result: DemoResult): readonly string[] => {
   const { bytes, seconds, killedAt, files } = result
-  const rate = seconds > 0 ? `, ${formatBytes(bytes / seconds)}/s over all` : ''
+  const rate = seconds > 0 && bytes >= TELLING_BYTES ? `, ${formatBytes(bytes / seconds)}/s over all` : ''
   const cut =
     killedAt === 'transferring'
       ? `The receiving node and its Redis were killed after ${formatBytes(result.bytesDoneWhenKilled)}.`

@@ -214,7 +214,7 @@ const cutOff = async (
     return now === undefined || now === node ? undefined : now
   }, NODE_BACK_MS)
   if (isBack === undefined) throw new DemoFailure({ code: 'ERR_NODE_START', detail: world.receiver.dataDir })
-  const backAfterSeconds = (performance.now() - at) / 1000
+  const backAfterSeconds = secondsSince(at)
   report.step(
     'back',
     { seconds: backAfterSeconds, nodePid: isBack },
@@ -222,6 +222,9 @@ const cutOff = async (
   )
   return { version, at, bytesDone: done, backAfterSeconds }
 }
+
+/** In milliseconds' precision: more would be noise. */
+const secondsSince = (at: number): number => Math.round(performance.now() - at) / 1000
 
 const ackedBytes = (log: LogFollower): number =>
   log.events
@@ -238,7 +241,7 @@ const waitForResumption = async (log: LogFollower, version: number, since: numbe
     ({ event }) => event === 'ChunksAcked' || event === 'ReceiverCompleted' || event === 'TransferCompleted',
   )
   if (moved === undefined) throw new DemoFailure({ code: 'ERR_SESSION_LOST' })
-  return (performance.now() - since) / 1000
+  return secondsSince(since)
 }
 
 /** The offer has outlived the crash: it is accepted now. @returns seconds since `since`. */
@@ -246,7 +249,7 @@ const acceptAgain = async (receiver: DemoNode, receiveId: string, since: number)
   const deadline = performance.now() + RESUME_MS
   for (;;) {
     const accepted = await receiver.run(['accept', receiveId, '--json'])
-    if (accepted.exitCode === 0) return (performance.now() - since) / 1000
+    if (accepted.exitCode === 0) return secondsSince(since)
     if (performance.now() > deadline) throw failureOf(accepted, 'ERR_TRANSFER_STATE')
     await new Promise((resolveIt) => setTimeout(resolveIt, POLL_MS))
   }
@@ -278,7 +281,10 @@ const waitForCompletion = async (
 
 const compare = async (world: DemoWorld, payload: Payload, report: DemoReport): Promise<void> => {
   const difference = await firstDifference(payload.path, join(world.outputDir, basename(payload.path)))
-  if (difference !== undefined) throw new DemoFailure({ code: 'ERR_INTEGRITY', detail: difference })
+  if (difference !== undefined) {
+    const what = difference === '' ? basename(payload.path) : difference
+    throw new DemoFailure({ code: 'ERR_INTEGRITY' }, `What arrived is not what was sent: ${what} differs.`)
+  }
   report.step('compared', { identical: true }, 'Compared both sides byte for byte: identical.')
 }
 
