@@ -269,8 +269,12 @@ export class FakeNodeService implements NodeService {
 
   #change(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake.push(resolve)
-      signal.addEventListener('abort', () => resolve(), { once: true })
+      const done = (): void => {
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      this.#wake.push(done)
+      signal.addEventListener('abort', done)
     })
   }
 }
