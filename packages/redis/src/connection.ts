@@ -9,6 +9,7 @@
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { Redis } from 'ioredis'
+import { within } from './within.js'
 
 /** Where Redis answers: the embedded server's unix socket, or REDIS_URL (which may hold a password: never log it). */
 export type RedisTarget =
@@ -68,14 +69,21 @@ export const openConnection = (access: RedisAccess): Redis => {
   return connection
 }
 
-/** Milliseconds that a polite QUIT may take. */
+/** Milliseconds that a polite QUIT, or a last attempt to connect, may take. */
 const QUIT_TIMEOUT_MS = 1000
 
 /** Lets commands under way finish for a second, then cuts the connection. Never rejects. */
 export const closeConnection = async (connection: Redis): Promise<void> => {
-  if (connection.status === 'ready') {
-    const timeout = new Promise<void>((resolve) => setTimeout(resolve, QUIT_TIMEOUT_MS).unref())
-    await Promise.race([connection.quit().then(nothing, nothing), timeout])
+  if (connection.status === 'ready') await within(QUIT_TIMEOUT_MS, connection.quit())
+  await cutConnection(connection)
+}
+
+/** Ends a connection at once, blocking commands too; whatever waits for an answer rejects. Never rejects itself. */
+export const cutConnection = async (connection: Redis): Promise<void> => {
+  if (connection.status === 'reconnecting') {
+    // Cut between two attempts, ioredis would forget the commands that wait: a last attempt lets go of them.
+    connection.options.retryStrategy = () => null
+    await within(QUIT_TIMEOUT_MS, connection.connect())
   }
   connection.disconnect()
 }

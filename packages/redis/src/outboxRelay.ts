@@ -11,8 +11,9 @@ import type { Failure } from '@godwit/protocol/errors'
 import { eventIdOf } from '@godwit/protocol/events'
 import type { Redis } from 'ioredis'
 import type { RedisAccess } from './connection.js'
-import { closeConnection, openConnection } from './connection.js'
+import { closeConnection, cutConnection, openConnection } from './connection.js'
 import { logKeys } from './keys.js'
+import { within } from './within.js'
 
 const GROUP = 'relay'
 /** Entries taken at once. */
@@ -21,6 +22,8 @@ const BATCH_ENTRIES = 200
 const BLOCK_MS = 1000
 /** Milliseconds that an entry may be pending before any relay takes it over. Enqueueing takes a few. */
 const CLAIM_IDLE_MS = 3000
+/** Milliseconds that stopping waits for what is being enqueued. */
+const STOP_TIMEOUT_MS = 2000
 /** Milliseconds before another try after Redis refused or the queues did. */
 const RETRY_DELAY_MS = 200
 
@@ -32,7 +35,7 @@ export interface RelayOptions extends RedisAccess {
 }
 
 export interface Relay {
-  /** Resolves when what was being enqueued is acknowledged and the connections are closed. */
+  /** Resolves when what was being enqueued is acknowledged, or after two seconds, and the connections are closed. */
   stop(): Promise<void>
 }
 
@@ -44,8 +47,10 @@ export const startRelay = (options: RelayOptions): Relay => {
   const done = relay.run()
   return {
     stop: async () => {
-      relay.stop()
-      await done
+      await relay.stop()
+      // While Redis is away nothing can be acknowledged: what was enqueued then comes again.
+      await within(STOP_TIMEOUT_MS, done)
+      await relay.close()
     },
   }
 }
@@ -66,10 +71,14 @@ class OutboxRelay {
     this.#writer = openConnection(options)
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopping.abort()
     // Breaks off a blocking read; what it was about to deliver stays pending or undelivered.
-    this.#reader.disconnect()
+    await cutConnection(this.#reader)
+  }
+
+  async close(): Promise<void> {
+    await closeConnection(this.#writer)
   }
 
   async run(): Promise<void> {
@@ -92,8 +101,6 @@ class OutboxRelay {
         await delay(RETRY_DELAY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
     }
-    this.#reader.disconnect()
-    await closeConnection(this.#writer)
   }
 
   async #createGroup(): Promise<void> {

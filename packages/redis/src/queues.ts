@@ -8,6 +8,7 @@ import { QUEUES } from '@godwit/engine/ports/outbox'
 import { type JobsOptions, Queue } from 'bullmq'
 import type { RedisAccess } from './connection.js'
 import { closeConnection, openConnection } from './connection.js'
+import { within } from './within.js'
 
 /** Seconds that a finished job is kept: far longer than the relay takes to deliver an entry again. */
 const KEEP_COMPLETED_SECONDS = 600
@@ -21,6 +22,9 @@ const JOB_ATTEMPTS = 100
 const BULLMQ_EVENTS_MAX = 1000
 /** Stack trace lines kept of a failed attempt. */
 const STACK_TRACE_LINES = 10
+
+/** Milliseconds that closing may wait for Redis. */
+const CLOSE_TIMEOUT_MS = 1000
 
 /** The name of the backoff that `startWorkers` implements: exponential, with an upper limit. */
 export const BACKOFF = 'cappedExponential'
@@ -84,7 +88,7 @@ export const createQueues = (access: RedisAccess): Queues => {
       await byName[queue].add('wakeUp', { streamId, eventId }, { jobId: `${eventId}.${occasion}`, delay: delayMs })
     },
     close: async () => {
-      await Promise.all(QUEUES.map((name) => byName[name].close()))
+      await within(CLOSE_TIMEOUT_MS, Promise.all(QUEUES.map((name) => byName[name].close())))
       await closeConnection(connection)
     },
   }

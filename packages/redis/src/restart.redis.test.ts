@@ -58,3 +58,29 @@ test('relay and workers go on over SIGKILLs of the server, and every event gets 
   await queues.close()
   await log.close()
 }, 30_000)
+
+test('while the server is away calls wait, and everything closes in time nevertheless', async () => {
+  const away = await startTestRedis()
+  const access = { target: away.redis.target, prefix: freshPrefix() }
+  const log = openTransferLog(access)
+  const queues = createQueues(access)
+  const relay = startRelay({ ...access, enqueue: queues.enqueue })
+  const idle = () => Promise.resolve(undefined)
+  const workers = startWorkers({
+    ...access,
+    processors: { transfers: idle, 'room-events': idle, 'chunk-acks': idle, retransmits: idle },
+    concurrency: { transfers: 1, 'room-events': 1, 'chunk-acks': 1, retransmits: 1 },
+  })
+  await log.events.append('tr1', 0, receiving, { correlationId: 'c', causationId: 'c' })
+  await away.stop()
+  await vi.waitFor(() => expect(log.isReady).toBe(false))
+  const waiting = log.events.version('tr1').catch((error: Error) => error.message)
+  const enqueueing = queues
+    .enqueue([{ queue: 'transfers', streamId: 'tr1', eventId: 'tr1.1' }])
+    .catch((error: Error) => error.message)
+  await Promise.all([workers.close(500), relay.stop()])
+  await queues.close()
+  await log.close()
+  expect(await waiting).toBe('Connection is closed.')
+  expect(await enqueueing).toBe('Connection is closed.')
+}, 15_000)

@@ -9,6 +9,7 @@ import { DelayedError, type Job, Worker } from 'bullmq'
 import type { RedisAccess } from './connection.js'
 import { closeConnection, openConnection } from './connection.js'
 import { BACKOFF, BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from './queues.js'
+import { within } from './within.js'
 
 /** Milliseconds between looks for jobs whose worker died. A node that starts again finds them within this and the lock. */
 const STALLED_INTERVAL_MS = 2000
@@ -16,6 +17,9 @@ const STALLED_INTERVAL_MS = 2000
 const LOCK_DURATION_MS = 10_000
 /** Milliseconds that jobs under way have to end once their signal is aborted. */
 const CLOSE_TIMEOUT_MS = 5000
+
+/** Milliseconds that cutting a worker's connections may take. */
+const DISCONNECT_TIMEOUT_MS = 500
 
 /** What became of a job: done, or wanted again after a while (the next slice of a long run). */
 export type Processed = { readonly againAfterMs: number } | undefined
@@ -39,7 +43,8 @@ export interface WorkersOptions extends RedisAccess {
 export interface Workers {
   /**
    * Aborts the signals of jobs under way, waits for them up to `timeoutMs`, then closes regardless: what has not ended
-   * stalls and is done again by the next worker.
+   * stalls and is done again by the next worker. When Redis is away meanwhile, BullMQ's own connections go on trying
+   * to connect until the process ends.
    */
   close(timeoutMs?: number): Promise<void>
 }
@@ -52,14 +57,10 @@ export const startWorkers = (options: WorkersOptions): Workers => {
   return {
     close: async (timeoutMs = CLOSE_TIMEOUT_MS) => {
       closing.abort()
-      let timeout: NodeJS.Timeout | undefined
-      const timedOut = new Promise<false>((resolve) => {
-        timeout = setTimeout(() => resolve(false), timeoutMs)
-      })
-      const closed = Promise.all(workers.map((worker) => worker.close())).then(() => true)
-      const inTime = await Promise.race([closed, timedOut])
-      clearTimeout(timeout)
-      if (!inTime) for (const worker of workers) await worker.disconnect().catch(() => undefined)
+      const closed = Promise.all(workers.map((worker) => worker.close()))
+      if (!(await within(timeoutMs, closed))) {
+        await within(DISCONNECT_TIMEOUT_MS, Promise.all(workers.map((worker) => worker.disconnect())))
+      }
       await closeConnection(connection)
     },
   }

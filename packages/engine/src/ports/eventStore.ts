@@ -27,6 +27,8 @@ export interface EventStore<E extends DomainEvent> {
   /**
    * Appends all `events` or none. @param expectedVersion - the stream's last version as the caller knows it; 0 for a
    * stream that does not exist. When the promise resolves with ok, the events survive a crash of the store's process.
+   * While the store is away this and every other call waits; it rejects when the store is closed. A conflict is found
+   * before a fence that has fallen.
    */
   append(
     streamId: string,

@@ -38,7 +38,6 @@ export interface TransferProjection {
   readonly lostPackets: number
   readonly retransmittedBytes: number
   readonly corruptedPackets: number
-  readonly sessionsLost: number
 }
 
 export const initialTransferProjection: TransferProjection = {
@@ -53,7 +52,6 @@ export const initialTransferProjection: TransferProjection = {
   lostPackets: 0,
   retransmittedBytes: 0,
   corruptedPackets: 0,
-  sessionsLost: 0,
 }
 
 /** Takes in the next event. One that was taken in already changes nothing; a gap is a bug of the caller's. */
@@ -96,15 +94,10 @@ const measured = (projection: TransferProjection, event: TransferEvent): Transfe
       }
     }
     case 'SessionOpened':
+    case 'SessionLost':
     case 'ReceiverCompleted':
     case 'ReceiverLeft':
       return { ...projection, flows: withoutFlow(projection.flows, event.data.receiver) }
-    case 'SessionLost':
-      return {
-        ...projection,
-        flows: withoutFlow(projection.flows, event.data.receiver),
-        sessionsLost: projection.sessionsLost + 1,
-      }
     case 'Paused':
       return { ...projection, flows: [] }
     case 'TransferRetried':
