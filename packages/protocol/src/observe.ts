@@ -13,7 +13,8 @@
  *                                            16  address; IPv4: 4 bytes, zeros   16
  * ```
  *
- * Both come and go on sockets that carry packets too; the first byte tells them apart (docs/protocol/wire.md).
+ * Both come and go on sockets that carry packets too. The first byte tells them apart: read as a packet header's, it has
+ * version 3 (packet.ts).
  */
 import { assert } from './assert.js'
 import { formatIp, parseIpv4, parseIpv6 } from './candidatesIp.js'
