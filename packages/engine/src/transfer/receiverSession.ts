@@ -129,6 +129,13 @@ export class ReceiverSession implements ChunkSink {
     this.#advance()
   }
 
+  /** Instead of `begin`: an earlier session had begun to give the files their names, so that is finished first. */
+  resumeFinalizing(): void {
+    if (this.#phase !== 'offered') return
+    this.#phase = 'finalizing'
+    this.#options.io.finalize()
+  }
+
   decline(): void {
     if (this.#phase !== 'offered') return
     this.#channel.send({ type: 'Decline' })

@@ -1,0 +1,139 @@
+/**
+ * The disk of a receiving session: the engine's requests (write, checkpoint, verify, finalize) carried out on the
+ * staging folder. The order that durability rests on is the staging's; this file only joins the two.
+ */
+import { assert } from '@godwit/protocol/assert'
+import { equalBytes } from '@godwit/protocol/bytes'
+import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { Failure, Result } from '@godwit/protocol/errors'
+import { ok } from '@godwit/protocol/errors'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import type { ReceiverIo, WriteOutcome } from '@godwit/engine/transfer/ports'
+import { blake3Of } from '../crypto/blake3.js'
+import { type FinishedFile, finalize } from '../files/finalize.js'
+import { Staging } from '../files/staging.js'
+import type { BeginParameters } from './messages.js'
+
+export interface ReceiverDiskOutcomes {
+  onChunkWritten(chunk: number, outcome: WriteOutcome): void
+  onCheckpoint(ranges: readonly RangePair[] | Failure): void
+  onFileVerified(file: number, damaged: readonly RangePair[] | Failure): void
+  onFinalized(failure?: Failure): void
+  onFilesCompleted(first: number, count: number): void
+  onFiles(files: readonly FinishedFile[]): void
+}
+
+export interface OpenedStaging {
+  /** Chunks that are there, verified and durable. */
+  readonly held: RangeSet
+  /** Whether an earlier session had begun. */
+  readonly isResumed: boolean
+  /** Whether the files were already being given their names: then nothing is left but to finish that. */
+  readonly isFinalizing: boolean
+}
+
+export class ReceiverDisk implements ReceiverIo {
+  readonly #begin: BeginParameters
+  readonly #outcomes: ReceiverDiskOutcomes
+  #staging: Staging | undefined
+  #isClosed = false
+  /** Operations under way; closing waits for them. */
+  readonly #pending = new Set<Promise<void>>()
+
+  constructor(begin: BeginParameters, outcomes: ReceiverDiskOutcomes) {
+    this.#begin = begin
+    this.#outcomes = outcomes
+  }
+
+  async open(): Promise<Result<OpenedStaging>> {
+    const { outputDir, transferId, manifest, claimed } = this.#begin
+    const found = await Staging.reopen(outputDir, transferId)
+    if (!found.ok) return found
+    const opened = found.value === undefined ? await Staging.create(outputDir, transferId, manifest) : ok(found.value)
+    if (!opened.ok) return opened
+    const staging = opened.value
+    this.#staging = staging
+    const isResumed = found.value !== undefined
+    if (await staging.isFinalizing()) {
+      return ok({ held: RangeSet.of(0, staging.plan.chunkCount), isResumed, isFinalizing: true })
+    }
+    const log = RangeSet.fromPairs(claimed, staging.plan.chunkCount, claimed.length)
+    assert(log !== undefined, 'the log claims chunks of this transfer')
+    const verified = await staging.verify(log)
+    return verified.ok ? ok({ held: verified.value.held, isResumed, isFinalizing: false }) : verified
+  }
+
+  /** The staging's chunk plan; after `open`. */
+  get plan(): ChunkPlan {
+    return this.#open().plan
+  }
+
+  writeChunk(chunk: number, buffer: Uint8Array, length: number, hash: Uint8Array): void {
+    const bytes = buffer.subarray(0, length)
+    if (!equalBytes(blake3Of(bytes), hash)) {
+      // Not at once: the session is in the middle of taking a packet in.
+      this.#track(Promise.resolve().then(() => this.#outcomes.onChunkWritten(chunk, 'hashMismatch')))
+      return
+    }
+    this.#track(
+      this.#open()
+        .write(chunk, bytes, hash)
+        .then((result) => this.#outcomes.onChunkWritten(chunk, result.ok ? 'written' : result.failure)),
+    )
+  }
+
+  checkpoint(): void {
+    this.#track(
+      this.#open()
+        .checkpoint()
+        .then((result) => this.#outcomes.onCheckpoint(result.ok ? result.durable.toPairs() : result.failure)),
+    )
+  }
+
+  verifyFile(file: number, blake3: Uint8Array): void {
+    this.#track(this.#verify(file, blake3))
+  }
+
+  finalize(): void {
+    this.#track(
+      finalize(this.#open(), { onFilesCompleted: this.#outcomes.onFilesCompleted }).then((result) => {
+        if (result.ok) this.#outcomes.onFiles(result.value)
+        this.#outcomes.onFinalized(result.ok ? undefined : result.failure)
+      }),
+    )
+  }
+
+  /** Makes durable what was written, then closes; the next session finds these chunks by their hashes. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await Promise.all(this.#pending)
+    // What was written since the last checkpoint need not be sent again. A failure here takes nothing away.
+    await this.#staging?.checkpoint()
+    await this.#staging?.close()
+  }
+
+  #open(): Staging {
+    assert(this.#staging !== undefined, 'the staging is open while its session receives')
+    return this.#staging
+  }
+
+  async #verify(file: number, blake3: Uint8Array): Promise<void> {
+    const staging = this.#open()
+    const read = await staging.hashFile(file)
+    if (!read.ok) return this.#outcomes.onFileVerified(file, read.failure)
+    if (equalBytes(read.value, blake3)) return this.#outcomes.onFileVerified(file, [])
+    const damaged = await staging.damagedChunks(file)
+    if (!damaged.ok) return this.#outcomes.onFileVerified(file, damaged.failure)
+    // Every chunk is what its hash says, and the whole is not: the sender announced another file than it sent.
+    if (damaged.value.isEmpty) return this.#outcomes.onFileVerified(file, { code: 'ERR_INTEGRITY' })
+    const forgotten = await staging.forget(damaged.value)
+    if (!forgotten.ok) return this.#outcomes.onFileVerified(file, forgotten.failure)
+    this.#outcomes.onFileVerified(file, damaged.value.toPairs())
+  }
+
+  #track(operation: Promise<void>): void {
+    const tracked = operation.finally(() => this.#pending.delete(tracked))
+    this.#pending.add(tracked)
+  }
+}

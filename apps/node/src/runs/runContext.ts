@@ -1,0 +1,32 @@
+/** What a running transfer works with: the node's parts, put together once by `main`. */
+import type { Logger } from 'pino'
+import type { Result } from '@godwit/protocol/errors'
+import type { HandshakeCrypto } from '@godwit/engine/ports/handshakeCrypto'
+import type { DataPlane } from '../dataPlane/dataPlane.js'
+import type { TransferRecords } from '../records/transferRecord.js'
+import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import type { SecretStore } from '../secrets/secretStore.js'
+import type { TransferLog } from '../transfers/transferLog.js'
+
+/** The rendezvous that this node hosts for senders that name none. */
+export interface OwnRendezvous {
+  /** For this node. */
+  readonly url: string
+  /** `host:port` for others, as codes carry it. */
+  readonly advertise: string
+}
+
+export interface RunContext {
+  readonly log: TransferLog
+  readonly records: TransferRecords
+  readonly secrets: SecretStore
+  readonly plane: DataPlane
+  readonly crypto: HandshakeCrypto
+  readonly logger: Logger
+  readonly deviceName: string
+  /** The IPv4 address that sessions bind to. */
+  readonly listenHost: string
+  clientOf(url: string): RendezvousClient
+  /** Starts it when it does not run yet. */
+  ownRendezvous(): Promise<Result<OwnRendezvous>>
+}
