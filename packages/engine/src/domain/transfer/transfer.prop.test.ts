@@ -7,12 +7,12 @@ import type { Transfer } from './state.js'
 import { stateOfTransfer } from './states.js'
 import { bytesOf, contents, path, stats } from './testHistory.js'
 
-const receiver = fc.constantFrom('r1', 'r2', 'r3')
+const receiver = fc.constantFrom('r1', 'r1', 'r2', 'r3')
 const by = fc.constant('test')
 const ranges = fc
-  .tuple(fc.nat({ max: 9 }), fc.integer({ min: 1, max: 6 }))
+  .tuple(fc.constantFrom(0, 0, 0, 3, 7, 9), fc.constantFrom(1, 2, 4, 10, 10))
   .map(([first, count]): readonly [number, number][] => [[first, count]])
-const roomVersion = fc.nat({ max: 12 })
+const roomVersion = fc.nat({ max: 30 })
 const mirrored = fc.oneof(
   fc.record({ type: fc.constant('ReceiverJoined' as const), data: fc.record({ receiver, roomVersion }) }),
   fc.record({ type: fc.constant('ReceiverAdmitted' as const), data: fc.record({ receiver, roomVersion }) }),
@@ -26,38 +26,66 @@ const mirrored = fc.oneof(
   }),
 )
 
+const enterRoom = (roomId: string, own: string | null): TransferCommand => ({
+  type: 'enterRoom',
+  roomId,
+  nameplate: '1',
+  rendezvousUrl: 'http://127.0.0.1:1',
+  advertise: null,
+  receiver: own,
+})
+const weighted = (weight: number, arbitrary: fc.Arbitrary<TransferCommand>) => ({ weight, arbitrary })
+
+/** What moves data comes often, what ends a transfer seldom. */
 const command: fc.Arbitrary<TransferCommand> = fc.oneof(
-  fc.record({
-    type: fc.constant('enterRoom' as const),
-    roomId: fc.constantFrom('room1', 'room2'),
-    nameplate: fc.constant('1'),
-    rendezvousUrl: fc.constant('http://127.0.0.1:1'),
-    advertise: fc.constant(null),
-    receiver: fc.constantFrom('r1', null),
-  }),
-  fc.record({ type: fc.constant('mirrorRoomEvent' as const), event: mirrored }),
-  fc.record({ type: fc.constant('pair' as const), receiver, name: fc.constantFrom('heron', 'stork') }),
-  receiver.map((id) => ({ type: 'openSession', receiver: id, ...path }) as const),
-  receiver.map((id) => ({ type: 'offer', receiver: id, ...contents }) as const),
-  fc.record({ type: fc.constantFrom('accept' as const, 'decline' as const), receiver }),
-  fc.record({ receiver, ranges }).map((ack) => ({ type: 'ackChunks', bytesOf, stats, ...ack }) as const),
-  fc.record({ receiver, ranges }).map((ack) => ({ type: 'ackChunks', bytesOf, stats, ...ack }) as const),
-  fc
-    .record({ receiver, ranges, type: fc.constantFrom('rejectChunks' as const, 'requestRetransmit' as const) })
-    .map((bad) => ({ bytesOf, reason: 'hashMismatch', ...bad }) as const),
-  fc
-    .record({ receiver, session: fc.integer({ min: 1, max: 3 }) })
-    .map((session) => ({ type: 'loseSession', reason: 'ERR_SESSION_LOST', ...session }) as const),
-  fc.record({ type: fc.constant('pause' as const), reason: fc.constantFrom('user' as const, 'peer' as const), by }),
-  fc.record({ type: fc.constantFrom('resume' as const, 'retry' as const), by }),
-  fc.record({
-    type: fc.constant('completeFiles' as const),
-    receiver,
-    first: fc.nat({ max: 2 }),
-    count: fc.constant(1),
-  }),
-  receiver.map((id) => ({ type: 'completeReceiver', receiver: id, bytes: 1000, seconds: 1 }) as const),
-  fc.constant({ type: 'fail', code: 'ERR_NO_PATH', detail: null } as const),
+  weighted(1, fc.constantFrom(enterRoom('room1', 'r1'), enterRoom('room2', 'r1'), enterRoom('room2', null))),
+  weighted(3, fc.record({ type: fc.constant('mirrorRoomEvent' as const), event: mirrored })),
+  weighted(1, fc.record({ type: fc.constant('pair' as const), receiver, name: fc.constantFrom('heron', 'stork') })),
+  weighted(
+    2,
+    receiver.map((id) => ({ type: 'openSession', receiver: id, ...path }) as const),
+  ),
+  weighted(
+    1,
+    receiver.map((id) => ({ type: 'offer', receiver: id, ...contents }) as const),
+  ),
+  weighted(2, fc.record({ type: fc.constant('accept' as const), receiver })),
+  weighted(1, fc.record({ type: fc.constant('decline' as const), receiver })),
+  weighted(
+    12,
+    fc.record({ receiver, ranges }).map((ack) => ({ type: 'ackChunks', bytesOf, stats, ...ack }) as const),
+  ),
+  weighted(
+    3,
+    fc
+      .record({ receiver, ranges, type: fc.constantFrom('rejectChunks' as const, 'requestRetransmit' as const) })
+      .map((bad) => ({ bytesOf, reason: 'hashMismatch', ...bad }) as const),
+  ),
+  weighted(
+    2,
+    fc
+      .record({ receiver, session: fc.integer({ min: 1, max: 3 }) })
+      .map((session) => ({ type: 'loseSession', reason: 'ERR_SESSION_LOST', ...session }) as const),
+  ),
+  weighted(
+    1,
+    fc.record({ type: fc.constant('pause' as const), reason: fc.constantFrom('user' as const, 'peer' as const), by }),
+  ),
+  weighted(3, fc.record({ type: fc.constantFrom('resume' as const, 'retry' as const), by })),
+  weighted(
+    2,
+    fc.record({
+      type: fc.constant('completeFiles' as const),
+      receiver,
+      first: fc.nat({ max: 2 }),
+      count: fc.constant(1),
+    }),
+  ),
+  weighted(
+    6,
+    receiver.map((id) => ({ type: 'completeReceiver', receiver: id, bytes: 1000, seconds: 1 }) as const),
+  ),
+  weighted(1, fc.constant({ type: 'fail', code: 'ERR_NO_PATH', detail: null } as const)),
 )
 
 const enqueue = fc
@@ -71,9 +99,9 @@ const enqueue = fc
     return { type: 'enqueue', role, receiversWanted, ...rest, ...what }
   })
 
-/** Commands in the order in which they usually come, so that many histories get as far as chunks. */
-const usual = (id: string): readonly TransferCommand[] => [
-  { type: 'mirrorRoomEvent', event: { type: 'ReceiverAdmitted', data: { receiver: id, roomVersion: 20 } } },
+/** Commands in the order in which they usually come, so that most histories get as far as chunks. */
+const usual = (id: string, roomVersion: number): readonly TransferCommand[] => [
+  { type: 'mirrorRoomEvent', event: { type: 'ReceiverAdmitted', data: { receiver: id, roomVersion } } },
   { type: 'pair', receiver: id, name: 'heron' },
   { type: 'openSession', receiver: id, ...path },
   { type: 'offer', receiver: id, ...contents },
@@ -81,8 +109,14 @@ const usual = (id: string): readonly TransferCommand[] => [
 ]
 
 const commands = fc
-  .tuple(enqueue, fc.array(command, { maxLength: 8 }), fc.boolean(), fc.array(command, { maxLength: 40 }))
-  .map(([first, before, isUsual, after]) => [first, ...before, ...(isUsual ? usual('r1') : []), ...after])
+  .tuple(enqueue, fc.constantFrom(0, 1, 2, 3), fc.array(command, { maxLength: 60, size: 'max' }))
+  .map(([first, usuals, rest]): readonly TransferCommand[] => [
+    first,
+    enterRoom('room1', first.type === 'enqueue' && first.role === 'receiver' ? 'r1' : null),
+    ...(usuals > 0 ? usual('r1', 1) : []),
+    ...(usuals > 1 ? usual('r2', 2).slice(0, 2 + usuals) : []),
+    ...rest,
+  ])
 
 const run = (
   list: readonly TransferCommand[],
@@ -155,4 +189,19 @@ test('a command that is given twice in a row changes nothing the second time', (
       }
     }),
   )
+})
+
+test('these histories get to their ends, and over every kind of event on the way', () => {
+  const seen = new Set<TransferEvent['type']>()
+  fc.assert(
+    fc.property(commands, (list) => {
+      run(list, (_, events) => {
+        for (const { type } of events) seen.add(type)
+      })
+    }),
+    { numRuns: 500, seed: 1 },
+  )
+  for (const type of ['TransferCompleted', 'ChunksRejected', 'SessionLost', 'Declined', 'TransferRetried'] as const) {
+    expect(seen).toContain(type)
+  }
 })
