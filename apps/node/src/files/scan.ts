@@ -39,13 +39,28 @@ export interface Scan {
   readonly skipped: readonly SkippedPath[]
 }
 
-/** One thing found; a folder has children, sorted at the end. */
+/** One thing found: of its stats only what is needed, since there may be 200,000. */
 interface Found {
   name: string
   readonly path: string
-  readonly stats: BigIntStats
+  readonly mtimeMs: number
+  readonly sizeBytes: number
+  readonly isExecutable: boolean
+  /** Empty for a folder. */
+  readonly identity: string
+  /** Of a folder, sorted at the end; null for a file. */
   readonly children: Found[] | null
 }
+
+const foundOf = (name: string, path: string, stats: BigIntStats, children: Found[] | null): Found => ({
+  name,
+  path,
+  mtimeMs: Math.max(-MTIME_MAX_MS, Math.min(MTIME_MAX_MS, Number(stats.mtimeMs))),
+  sizeBytes: Number(stats.size),
+  isExecutable: (stats.mode & 0o111n) !== 0n,
+  identity: children === null ? identityOf(stats) : '',
+  children,
+})
 
 /**
  * Scans `paths` (absolute, or relative to the working directory). Equal base names get ` (1)`, ` (2)` …; the same path
@@ -114,11 +129,11 @@ class Walker {
     }
     if (stats.isFile()) {
       await this.#call(path, () => access(path, constants.R_OK))
-      into.push({ name, path, stats, children: null })
+      into.push(foundOf(name, path, stats, null))
       return
     }
     const children: Found[] = []
-    into.push({ name, path, stats, children })
+    into.push(foundOf(name, path, stats, children))
     const names = await this.#call(path, () => readdir(path, { encoding: 'buffer' }))
     for (const bytes of names) {
       const child = bytes.toString()
@@ -172,21 +187,19 @@ const list = (tops: readonly Found[]): { manifest: Manifest; sources: SourceFile
   const collisions = new CollisionFinder(NAME_RULES.linux)
   let totalBytes = 0
   const visit = (found: Found, parent: readonly string[]): void => {
-    const { children, stats } = found
+    const { children, mtimeMs, sizeBytes, isExecutable, identity } = found
     const path = [...parent, found.name]
     const problem = pathProblem(path) ?? (collisions.collides(path) ? 'looks the same as its neighbour' : undefined)
     if (problem !== undefined) throw new DiskRefusal('ERR_NAME_UNSENDABLE', `${shownPath(found.path)} ${problem}`)
-    const mtimeMs = Math.max(-MTIME_MAX_MS, Math.min(MTIME_MAX_MS, Number(stats.mtimeMs)))
     if (children !== null) {
       entries.push({ kind: 'folder', path, mtimeMs })
       for (const child of children.sort((a, b) => compareNames(a.name, b.name))) visit(child, path)
       return
     }
-    const sizeBytes = Number(stats.size)
     totalBytes += sizeBytes
     if (totalBytes > TRANSFER_MAX_BYTES) throw new DiskRefusal('ERR_MANIFEST_TOO_LARGE', 'more than 16 TiB together')
-    entries.push({ kind: 'file', path, sizeBytes, mtimeMs, isExecutable: (stats.mode & 0o111n) !== 0n })
-    sources.push({ path: found.path, sizeBytes, identity: identityOf(stats) })
+    entries.push({ kind: 'file', path, sizeBytes, mtimeMs, isExecutable })
+    sources.push({ path: found.path, sizeBytes, identity })
   }
   for (const top of [...tops].sort((a, b) => compareNames(a.name, b.name))) visit(top, [])
   return { manifest: { entries }, sources }
