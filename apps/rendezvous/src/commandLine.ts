@@ -34,7 +34,7 @@ export const USAGE = `Usage: rendezvous [--listen HOST:PORT] [--udp-port N] [--d
 REDIS_URL names a Redis to use instead of an embedded one.
 `
 
-export const DEFAULT_LISTEN = '0.0.0.0:4907'
+const DEFAULT_LISTEN = '0.0.0.0:4907'
 
 /** ERR_USAGE for what cannot be understood. */
 export const readSettings = (args: readonly string[], env: NodeJS.ProcessEnv): Result<Settings> => {

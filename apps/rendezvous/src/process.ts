@@ -9,7 +9,7 @@ import { openStores } from './openStores.js'
 import { createRendezvous, type RendezvousAddress } from './rendezvous.js'
 
 /** Every key of a rendezvous begins so; a node's own log on the same Redis begins otherwise. */
-export const REDIS_PREFIX = '{rendezvous}'
+const REDIS_PREFIX = '{rendezvous}'
 
 export interface RunningRendezvous {
   readonly address: RendezvousAddress

@@ -46,10 +46,6 @@ export class MemoryRoomDirectory implements RoomDirectory {
     return Promise.resolve()
   }
 
-  dueAt(roomId: string): Promise<number | undefined> {
-    return Promise.resolve(this.#due.get(roomId))
-  }
-
   due(now: number, limit: number): Promise<readonly string[]> {
     const due = [...this.#due].filter(([, dueAt]) => dueAt <= now).sort((a, b) => a[1] - b[1])
     return Promise.resolve(due.slice(0, limit).map(([roomId]) => roomId))

@@ -54,11 +54,6 @@ export class RedisRoomDirectory implements RoomDirectory {
     await this.#redis.zrem(this.#dueKey, roomId)
   }
 
-  async dueAt(roomId: string): Promise<number | undefined> {
-    const score = await this.#redis.zscore(this.#dueKey, roomId)
-    return score === null ? undefined : Number(score)
-  }
-
   due(now: number, limit: number): Promise<readonly string[]> {
     return this.#redis.zrangebyscore(this.#dueKey, '-inf', now, 'LIMIT', 0, limit)
   }

@@ -16,8 +16,6 @@ export interface RoomDirectory {
   /** Puts a room on the sweep's list or moves it there. @param dueAt - wall clock, milliseconds. */
   schedule(roomId: string, dueAt: number): Promise<void>
   unschedule(roomId: string): Promise<void>
-  /** When the sweep is to look at a room; undefined for one that is not on the list. */
-  dueAt(roomId: string): Promise<number | undefined>
   /** At most `limit` rooms that are due, the longest due first. */
   due(now: number, limit: number): Promise<readonly string[]>
   /** Rooms on the list, closed ones that are still kept included. */
