@@ -1,0 +1,46 @@
+import { transferEventSchema } from '@godwit/protocol/transferEvents'
+import { expect, test } from 'vitest'
+import { evolve } from './evolve.js'
+import { receiverHistory1, senderHistory1 } from './history1.js'
+import { initialTransfer } from './state.js'
+
+const replay = (history: typeof senderHistory1) =>
+  history
+    .map(([type, data]) => transferEventSchema.parse({ type, data: JSON.parse(data) }))
+    .reduce(evolve, initialTransfer)
+
+test("a sender's history of schema 1 leads where it led", () => {
+  expect(replay(senderHistory1)).toMatchObject({
+    status: 'completed',
+    bytes: 3_145_829,
+    seconds: 12.75,
+    run: {
+      limit: 1_048_576,
+      room: { mirroredVersion: 8, isClosed: true },
+      receivers: [
+        { id: 'rc1', phase: { is: 'left', reason: 'wrongCode' }, acked: [] },
+        {
+          id: 'rc2',
+          name: 'heron',
+          phase: { is: 'completed' },
+          sessionCount: 2,
+          acked: [[0, 4]],
+          ackedBytes: 3_145_829,
+          files: [[0, 2]],
+        },
+      ],
+    },
+  })
+})
+
+test("a receiver's history of schema 1 leads where it led", () => {
+  expect(replay(receiverHistory1)).toMatchObject({
+    status: 'cancelled',
+    by: 'api',
+    run: {
+      contents: { fileCount: 2, totalBytes: 3_145_829, chunkCount: 4 },
+      room: { isLocked: true, mirroredVersion: 6 },
+      receivers: [{ id: 'rc9', phase: { is: 'accepted' }, acked: [[0, 1]], ackedBytes: 1_048_576 }],
+    },
+  })
+})
