@@ -14,7 +14,7 @@ export async function launch(root, args) {
   const needsRedis = args.length > 0 && ![args[0], args[args.length - 1]].some((argument) => WORDS_ONLY.has(argument))
   // The demo gives each of its nodes a Redis of its own.
   if (args[0] === 'demo') delete process.env.REDIS_URL
-  if (!(await setUp(root, { needsRedis }))) return EXIT_SET_UP
+  if (!(await setUp(root, { needsRedis, checksTypes: false }))) return EXIT_SET_UP
   const { main } = await import(pathToFileURL(join(root, 'apps', 'cli', 'dist', 'main.js')).href)
   return main(args)
 }

@@ -28,12 +28,12 @@ export async function runTests(root, args) {
   }
   const kind = args[0] === 'unit' || args[0] === 'e2e' ? args[0] : undefined
   const patterns = kind === undefined ? args : args.slice(1)
-  if (!(await setUp(root, { needsRedis: true }))) {
+  if (!(await setUp(root, { needsRedis: true, checksTypes: true }))) {
     console.log('0 passed, 1 failed')
     return EXIT_SET_UP
   }
   /** @type {Outcome[]} */
-  const outcomes = [{ name: 'build', passed: 1, failed: 0, skipped: 0 }]
+  const outcomes = [{ name: 'build and types', passed: 1, failed: 0, skipped: 0 }]
   if (kind === undefined && patterns.length === 0) {
     const biome = join('node_modules', '@biomejs', 'biome', 'bin', 'biome')
     const tsc = join('node_modules', 'typescript', 'bin', 'tsc')

@@ -44,9 +44,10 @@ export function buildStamp(root) {
 /** @param {string} root */
 export const isBuilt = (root) => existsSync(join(root, ENTRY))
 
-/** @param {string} root @param {string} logFile */
-export async function build(root, logFile) {
+/** @param {string} root @param {string} logFile @param {boolean} checksTypes */
+export async function build(root, logFile, checksTypes) {
   const args = [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', '--pretty', 'false']
+  if (!checksTypes) args.push('--noCheck')
   const options = { cwd: root, env: stepEnvironment(root), logFile, timeoutMs: TIMEOUT_MS }
   if (await run(process.execPath, args, options)) return
   throw new StepFailure(

@@ -15,14 +15,21 @@ import { StepFailure, withProgress } from './step.mjs'
 export const EXIT_SET_UP = 78
 
 /**
+ * @typedef {{ needsRedis: boolean, checksTypes: boolean }} Wants - checksTypes: a build without type errors, which takes
+ * twice as long and which only who changes the sources needs.
+ * @typedef {{ packages?: string, build?: string, checkedBuild?: string }} Done - stamps of what was finished.
+ */
+
+/**
  * Sets up what is missing. Talks on stderr only.
  *
- * @param {string} root - the checkout. @param {{ needsRedis: boolean }} wants
+ * @param {string} root - the checkout.
+ * @param {Wants} wants
  * @returns {Promise<boolean>} false when something failed; the user has been told what and what to do.
  */
-export async function setUp(root, { needsRedis }) {
+export async function setUp(root, wants) {
   try {
-    if (isDone(root, needsRedis)) return true
+    if (isDone(root, wants)) return true
     const cacheDir = cacheDirOf(root)
     if (!isWritableFolder(root)) {
       throw new StepFailure(
@@ -34,7 +41,7 @@ export async function setUp(root, { needsRedis }) {
     const onWait = () => process.stderr.write('godwit: another run is setting up; waiting for it …\n')
     await withLock(join(cacheDir, 'setUp.lock'), onWait, async () => {
       // Somebody else may have done it while we waited.
-      if (!isDone(root, needsRedis)) await doWhatIsMissing(root, needsRedis)
+      if (!isDone(root, wants)) await doWhatIsMissing(root, wants)
     })
     return true
   } catch (error) {
@@ -44,16 +51,22 @@ export async function setUp(root, { needsRedis }) {
   }
 }
 
-/** @param {string} root @param {boolean} needsRedis */
-function isDone(root, needsRedis) {
+/** @param {string} root @param {Wants} wants */
+function isDone(root, { needsRedis, checksTypes }) {
   const hasRedis = provideRedis(root) || !needsRedis
-  const done = readDone(root)
-  const isFresh = done.packages === packagesStamp(root) && done.build === buildStamp(root)
-  return hasRedis && isFresh && hasPackages(root) && isBuilt(root)
+  return (
+    hasRedis && hasPackages(root) && readDone(root).packages === packagesStamp(root) && isBuiltAs(root, checksTypes)
+  )
 }
 
-/** @param {string} root @param {boolean} needsRedis */
-async function doWhatIsMissing(root, needsRedis) {
+/** @param {string} root @param {boolean} checksTypes */
+function isBuiltAs(root, checksTypes) {
+  const done = readDone(root)
+  return isBuilt(root) && (checksTypes ? done.checkedBuild : done.build) === buildStamp(root)
+}
+
+/** @param {string} root @param {Wants} wants */
+async function doWhatIsMissing(root, { needsRedis, checksTypes }) {
   const done = readDone(root)
   const log = (/** @type {string} */ name) => {
     const file = join(cacheDirOf(root), 'logs', `${name}.log`)
@@ -68,10 +81,11 @@ async function doWhatIsMissing(root, needsRedis) {
       await withProgress('installing the npm packages', () => installPackages(root, log('packages')))
     writeDone(root, { packages })
   }
-  const stamp = buildStamp(root)
-  if (readDone(root).build !== stamp || !isBuilt(root)) {
-    await withProgress('building', () => build(root, log('build')))
-    writeDone(root, { packages, build: stamp })
+  if (!isBuiltAs(root, checksTypes)) {
+    const stamp = buildStamp(root)
+    const title = checksTypes ? 'building and checking the types' : 'building'
+    await withProgress(title, () => build(root, log('build'), checksTypes))
+    writeDone(root, checksTypes ? { packages, build: stamp, checkedBuild: stamp } : { packages, build: stamp })
   }
   if (needsRedis && !provideRedis(root)) {
     if (!canFetchRedis()) {
@@ -86,7 +100,7 @@ async function doWhatIsMissing(root, needsRedis) {
   if (isFirst) process.stderr.write('godwit: ready.\n')
 }
 
-/** @param {string} root @returns {{ packages?: string, build?: string }} */
+/** @param {string} root @returns {Done} */
 function readDone(root) {
   try {
     const value = JSON.parse(readFileSync(join(cacheDirOf(root), 'setUp.json'), 'utf8'))
@@ -96,7 +110,7 @@ function readDone(root) {
   }
 }
 
-/** @param {string} root @param {{ packages?: string, build?: string }} done */
+/** @param {string} root @param {Done} done */
 function writeDone(root, done) {
   const file = join(cacheDirOf(root), 'setUp.json')
   writeFileSync(`${file}.new`, `${JSON.stringify(done)}\n`)
