@@ -6,13 +6,26 @@ import { failedWith } from './diskErrors.js'
 
 /** Makes a directory's entries durable. Where a file system knows no such thing it orders them itself. */
 export const syncDir = async (path: string): Promise<void> => {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  // A link is followed: the user's output folder may be one, and in the staging folder there are none.
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
     await handle.sync()
   } catch (error) {
     if (!failedWith(error, 'EINVAL', 'ENOTSUP', 'EISDIR', 'EBADF')) throw error
   } finally {
     await handle.close()
+  }
+}
+
+/**
+ * Runs what sets a mode or a time of something of ours. File systems without such things (FAT) refuse it even to the
+ * owner; a file is not worth less for that.
+ */
+export const whereKnown = async (set: () => Promise<void>): Promise<void> => {
+  try {
+    await set()
+  } catch (error) {
+    if (!failedWith(error, 'EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error
   }
 }
 

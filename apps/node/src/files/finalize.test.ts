@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { blake3Of } from '../crypto/blake3.js'
@@ -176,6 +177,33 @@ describe('finalize', () => {
     expect(tops).toEqual(new Set(['film (1).mkv', 'photos (1)', 'run.sh', 'zero']))
     expect(await readFile(join(out, 'film.mkv'), 'utf8')).toBe('')
     expect(await readdir(join(out, 'photos'))).toEqual(['theirs'])
+  })
+
+  test('an output folder may be a link to one', async () => {
+    const sources = await mixedTree()
+    const out = await tempDir()
+    await mkdir(join(out, 'real'))
+    await symlink('real', join(out, 'link'))
+    await transferAll([join(sources, 'photos'), join(sources, 'zero')], join(out, 'link'))
+    expect((await readdir(join(out, 'real'))).sort()).toEqual(['photos', 'zero'])
+  })
+
+  test('a file system without modes and times takes the files all the same', async () => {
+    const sources = await mixedTree()
+    const out = await tempDir()
+    const handle = await open(out)
+    const prototype: Pick<FileHandle, 'chmod' | 'utimes'> = Object.getPrototypeOf(handle)
+    await handle.close()
+    const { chmod, utimes } = prototype
+    const refuse = () => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM', syscall: 'fchmod' }))
+    try {
+      prototype.chmod = refuse
+      prototype.utimes = refuse
+      const files = await transferAll([join(sources, 'photos')], out)
+      expect(files.length).toBe(8)
+    } finally {
+      Object.assign(prototype, { chmod, utimes })
+    }
   })
 
   test('modes are what the umask leaves', async () => {

@@ -24,7 +24,7 @@ import type { ManifestFile, ManifestFolder } from '@godwit/protocol/manifest'
 import { BLAKE3_BYTES } from '../crypto/blake3.js'
 import { forEachIndex } from './concurrently.js'
 import { attempt, DiskRefusal, failedWith } from './diskErrors.js'
-import { makeDir, syncDir, writeRecord } from './durable.js'
+import { makeDir, syncDir, whereKnown, writeRecord } from './durable.js'
 import type { NamesRecord, Top } from './finalNames.js'
 import { chooseNames, firstNames, readNames, writeNames } from './finalNames.js'
 import { Publisher } from './publish.js'
@@ -146,9 +146,9 @@ class Finalizer {
       const handle = await open(path, flags, 0o600)
       try {
         await handle.sync()
-        await handle.chmod(file.isExecutable ? this.#modes.executable : this.#modes.plain)
+        await whereKnown(() => handle.chmod(file.isExecutable ? this.#modes.executable : this.#modes.plain))
         const time = timeOf(file.mtimeMs)
-        await handle.utimes(time, time)
+        await whereKnown(() => handle.utimes(time, time))
       } finally {
         await handle.close()
       }
@@ -193,8 +193,8 @@ class Finalizer {
   ): Promise<void> {
     for (const { path, mtimeMs } of [...folders].reverse()) {
       const tree = treePath(path)
-      await chmod(tree, this.#modes.executable)
-      await utimes(tree, timeOf(mtimeMs), timeOf(mtimeMs))
+      await whereKnown(() => chmod(tree, this.#modes.executable))
+      await whereKnown(() => utimes(tree, timeOf(mtimeMs), timeOf(mtimeMs)))
     }
     this.#step('folders finished')
     await forEachIndex(folders.length, (i) => syncDir(treePath(folders[i]?.path ?? [])))
@@ -206,7 +206,7 @@ class Finalizer {
   async #setTopTime(top: Top, path: string): Promise<void> {
     const mtimeMs = this.#topTimes.get(top.name)
     if (mtimeMs === undefined || !(await lstat(path)).isDirectory()) return
-    await utimes(path, timeOf(mtimeMs), timeOf(mtimeMs))
+    await whereKnown(() => utimes(path, timeOf(mtimeMs), timeOf(mtimeMs)))
   }
 
   #report(names: NamesRecord, hashes: Uint8Array): FinishedFile[] {

@@ -19,7 +19,7 @@ import { MANIFEST_MAX_BYTES } from '@godwit/protocol/limits'
 import type { NameRules } from '@godwit/protocol/names'
 import { NAME_RULES, STAGING_PREFIX } from '@godwit/protocol/names'
 import { DiskRefusal, failedWith } from './diskErrors.js'
-import { syncDir } from './durable.js'
+import { syncDir, whereKnown } from './durable.js'
 import { shownPath } from './sourceErrors.js'
 
 const PARTS_PER_FOLDER = 1_000
@@ -81,7 +81,7 @@ export const checkOwnDir = async (path: string): Promise<void> => {
   if (uid !== undefined && stats.uid !== uid) {
     throw new DiskRefusal('ERR_OUTPUT_UNWRITABLE', `${shownPath(path)} belongs to another user`)
   }
-  if ((stats.mode & 0o077) !== 0) await chmod(path, 0o700)
+  if ((stats.mode & 0o077) !== 0) await whereKnown(() => chmod(path, 0o700))
 }
 
 /** The manifest that an earlier attempt left; undefined where it did not get that far or there is none. */
