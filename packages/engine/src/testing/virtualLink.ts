@@ -55,6 +55,8 @@ export class VirtualLink {
 
   datagrams = 0
   dropped = 0
+  /** Bytes of the largest datagram that gets through. */
+  mtuBytes = Number.POSITIVE_INFINITY
 
   constructor(
     options: LinkOptions,
@@ -101,6 +103,7 @@ export class VirtualLink {
     else if (this.#random.happens(burstRate)) this.#burstLeft = burstDatagrams
     const isLost =
       isQueueFull ||
+      bytes.length > this.mtuBytes ||
       this.#burstLeft > 0 ||
       this.#random.happens(lossRate) ||
       blackouts.some(([fromUs, toUs]) => nowUs >= fromUs && nowUs < toUs)

@@ -1,5 +1,5 @@
 /**
- * What we ask the peer's acknowledgements to be: about eight per window, one per 64 packets at the least, and none later
+ * What we ask the peer's acknowledgements to be: about sixteen per window, one per 64 packets at the least, and none later
  * than an eighth of the round trip (draft-ietf-quic-ack-frequency). Fewer ACKs cost the receiver less and still clock
  * the sender.
  */
@@ -9,7 +9,7 @@ const THRESHOLD_MIN = 2
 const THRESHOLD_MAX = 64
 const DELAY_MIN_US = 1000
 const DELAY_MAX_US = 20_000
-const WINDOW_PART = 8
+const WINDOW_PART = 16
 const RTT_PART = 8
 /** A change smaller than this part of the value is not worth a frame. */
 const CHANGE_MIN = 1 / 4

@@ -1,4 +1,4 @@
-/** What can be set on a connection, with its defaults. Every figure has its unit; limits of the protocol are in `limits.ts`. */
+/** What a connection is made of and what can be set on it, with its defaults. Every figure has its unit; limits of the protocol are in `limits.ts`. */
 import {
   CONTROL_WINDOW_BYTES,
   DATAGRAM_MIN_BYTES,
@@ -8,7 +8,8 @@ import {
   PACKET_NUMBER_MAX,
   PATH_TIMEOUT_MS,
 } from '@godwit/protocol/limits'
-import type { BytesPerSecond } from './types.js'
+import type { ConnectionKeys } from '../ports/packetProtection.js'
+import type { BytesPerSecond, ChunkSink, ChunkSource } from './types.js'
 
 export interface ConnectionConfig {
   /** Packets of one train at most; 1 where every datagram needs its own `send()`. */
@@ -44,4 +45,22 @@ export const CONNECTION_DEFAULTS: ConnectionConfig = {
   keepAliveUs: KEEP_ALIVE_MS * 1000,
   idleTimeoutUs: IDLE_TIMEOUT_MS * 1000,
   pathTimeoutUs: PATH_TIMEOUT_MS * 1000,
+}
+
+export interface ConnectionOptions {
+  readonly lane: number
+  /** The id that the peer's packets carry, 8 bytes. */
+  readonly localConnectionId: Uint8Array
+  /** The id that our packets carry, 8 bytes. */
+  readonly remoteConnectionId: Uint8Array
+  readonly keys: ConnectionKeys
+  /** Where chunks to send come from; without it the connection sends none. */
+  readonly source?: ChunkSource
+  /** Where received chunks go; without it chunk frames break the protocol. */
+  readonly sink?: ChunkSink
+  /** Unpredictable bytes, for challenges. */
+  readonly randomBytes: (count: number) => Uint8Array
+  /** Microseconds of the monotonic clock that all later calls use. */
+  readonly nowUs: number
+  readonly config?: Partial<ConnectionConfig>
 }

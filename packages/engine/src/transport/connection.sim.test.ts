@@ -48,7 +48,7 @@ const transfer = (options: Transfer) => {
 const ROUGH: Partial<LinkOptions> = { lossRate: 0.1, jitterUs: 4000, duplicateRate: 0.02, corruptRate: 0.02 }
 
 describe('a transfer over one connection', () => {
-  test('fills a clean link and loses nothing', () => {
+  test('fills a clean link', () => {
     const { stats, rate } = transfer({ bytes: 4 * MIB })
     expect(rate).toBeGreaterThan(4_000_000)
     expect(stats.packetsCorrupted).toBe(0)
@@ -121,6 +121,12 @@ describe('a transfer over one connection', () => {
   test('fills a long link', () => {
     const { rate } = transfer({ bytes: 8 * MIB, link: { rate: 12_500_000, delayUs: 50_000, queueBytes: MIB } })
     expect(rate).toBeGreaterThan(2_500_000)
+  })
+
+  test('is not slowed down by datagrams that overtake each other', () => {
+    const { stats, rate } = transfer({ bytes: 4 * MIB, link: { jitterUs: 4000, queueBytes: MIB } })
+    expect(rate).toBeGreaterThan(4_000_000)
+    expect(stats.bytesRetransmitted).toBeLessThan(0.4 * MIB)
   })
 
   test('updates its keys every 64 packets, also over a rough link', () => {
@@ -326,6 +332,58 @@ describe('paths', () => {
     pair.run(() => false, 10 * SECOND_US)
     expect(pair.first.events.map((event) => event.type)).toEqual(['established'])
     expect(pair.second.events.map((event) => event.type)).toEqual(['established'])
+  })
+})
+
+describe('the size of datagrams', () => {
+  test.each([
+    [1472, 8952, 1472],
+    [8952, 8952, 8952],
+    [1400, 8952, 1392],
+    [1200, 8952, 1200],
+    [65_507, 65_507, 65_507],
+  ])('a path of %i bytes, searched up to %i, gives %i', (mtuBytes, datagramMaxBytes, found) => {
+    const { pair } = transfer({
+      bytes: 2 * MIB,
+      config: { datagramMaxBytes },
+      link: { lossRate: 0.001 },
+      prepare: (pair) => {
+        pair.first.link.mtuBytes = mtuBytes
+        pair.second.connection.grantCredit(2 * MIB)
+        pair.run(() => pair.nowUs > 3 * SECOND_US, 4 * SECOND_US)
+      },
+    })
+    pair.run(() => false, pair.nowUs + 5 * SECOND_US)
+    expect(pair.first.connection.stats.datagramBytes).toBe(found)
+  })
+
+  test('falls when the path gets narrower, and is found again', () => {
+    const data = new Uint8Array(256 * MIB)
+    const sink = new MemorySink(data.length)
+    const pair = new Pair({
+      seed: 6,
+      first: { source: new MemorySource(data), config: { datagramMaxBytes: 8952, limit: 2_000_000, trainPackets: 4 } },
+      second: { sink },
+    })
+    pair.second.connection.grantCredit(data.length)
+    pair.run(() => false, SECOND_US)
+    expect(pair.first.connection.stats.datagramBytes).toBe(8952)
+    pair.first.link.mtuBytes = 1472
+    pair.run(() => false, 8 * SECOND_US)
+    expect(pair.first.connection.stats.datagramBytes).toBe(1472)
+    const before = sink.bytesReceived
+    pair.run(() => false, 10 * SECOND_US)
+    expect(sink.bytesReceived - before).toBeGreaterThan(3_000_000)
+  })
+
+  test('follows the limit of the driver at once', () => {
+    const pair = new Pair({ seed: 6, first: { config: { datagramMaxBytes: 8952 } } })
+    pair.run(() => pair.first.connection.stats.datagramBytes === 8952, SECOND_US)
+    pair.first.connection.setDatagramLimit(1471)
+    expect(pair.first.connection.stats.datagramBytes).toBe(1471)
+    pair.first.connection.setDatagramLimit(100)
+    expect(pair.first.connection.stats.datagramBytes).toBe(1200)
+    expect(pair.first.connection.pollEvent()).toEqual({ type: 'mtuChanged', datagramBytes: 1471 })
   })
 })
 

@@ -5,7 +5,7 @@
  * The driver's loop: `handle*` or a command; drain `pollTransmit`; drain `pollEvent`; arm one timer for `pollTimeout`.
  */
 import { assert } from '@godwit/protocol/assert'
-import { FRAME_CLOSE, writeNumberFrame } from '@godwit/protocol/frames'
+import { FRAME_CLOSE, FRAME_PING, writeNumberFrame } from '@godwit/protocol/frames'
 import {
   DATAGRAM_MAX_BYTES,
   DATAGRAM_MIN_BYTES,
@@ -14,70 +14,45 @@ import {
   PROBE_BYTES,
   TRAIN_MAX_PACKETS,
 } from '@godwit/protocol/limits'
-import { CONNECTION_ID_BYTES, writePacketHeader } from '@godwit/protocol/packet'
-import type { ConnectionKeys } from '../ports/packetProtection.js'
+import { CONNECTION_ID_BYTES } from '@godwit/protocol/packet'
 import { closeCodeOf, closeNumberOf } from './closeCodes.js'
-import { CONNECTION_DEFAULTS, type ConnectionConfig } from './config.js'
+import { Closing } from './closing.js'
+import { CONNECTION_DEFAULTS, type ConnectionConfig, type ConnectionOptions } from './config.js'
 import type { CongestionController } from './congestion/controller.js'
 import { Cubic } from './congestion/cubic.js'
 import { FrameHandler } from './frameHandler.js'
-import { SendKeys } from './keyUpdate.js'
+import { MtuSearch } from './mtuSearch.js'
 import { Pacer } from './pacer.js'
 import { PacketFiller } from './packetFiller.js'
 import { PacketOpener } from './packetOpener.js'
+import { PacketSealer } from './packetSealer.js'
 import { type PathChange, Paths } from './paths.js'
 import { Recovery } from './recovery.js'
-import type {
-  BytesPerSecond,
-  ChunkSink,
-  ChunkSource,
-  CloseCode,
-  ConnectionEvent,
-  ConnectionStats,
-  PathKind,
-  Transmit,
-} from './types.js'
+import type { BytesPerSecond, CloseCode, ConnectionEvent, ConnectionStats, PathKind, Transmit } from './types.js'
 
 /** Packets after which the peer is told how often to acknowledge: short sessions are not worth the frame. */
 const ACK_FREQUENCY_AFTER_PACKETS = 32
 /** Probe timeouts after which the path is suspected. */
 const SUSPECT_AFTER_PTOS = 2
-/** A closed connection says so this often, a probe timeout apart; nobody acknowledges it (RFC 9000 §10.2). */
-const CLOSE_PACKETS = 3
+/** Probe timeouts after which the datagrams' size is suspected. */
+const BLACK_HOLE_AFTER_PTOS = 3
+/** Datagrams' worth of bytes that are asked of the source at once where trains are shorter. */
+const FRESH_PACKETS_MIN = 16
 /** Packet numbers kept for the last words of a connection that has used them up. */
 const PACKET_NUMBER_RESERVE = 16
-
-export interface ConnectionOptions {
-  readonly lane: number
-  /** The id that the peer's packets carry, 8 bytes. */
-  readonly localConnectionId: Uint8Array
-  /** The id that our packets carry, 8 bytes. */
-  readonly remoteConnectionId: Uint8Array
-  readonly keys: ConnectionKeys
-  /** Where chunks to send come from; without it the connection sends none. */
-  readonly source?: ChunkSource
-  /** Where received chunks go; without it chunk frames break the protocol. */
-  readonly sink?: ChunkSink
-  /** Unpredictable bytes, for challenges. */
-  readonly randomBytes: (count: number) => Uint8Array
-  /** Microseconds of the monotonic clock that all later calls use. */
-  readonly nowUs: number
-  readonly config?: Partial<ConnectionConfig>
-}
 
 type State = 'open' | 'closing' | 'ended'
 
 export class Connection {
-  readonly #lane: number
-  readonly #remoteConnectionId: Uint8Array
   readonly #config: ConnectionConfig
-  readonly #sendKeys: SendKeys
+  readonly #sealer: PacketSealer
   readonly #opener: PacketOpener
   readonly #filler: PacketFiller
   readonly #controller: CongestionController
   readonly #recovery: Recovery
   readonly #pacer: Pacer
   readonly #paths: Paths
+  readonly #mtu: MtuSearch
   readonly #frames: FrameHandler
   readonly #events: ConnectionEvent[] = []
   readonly #startUs: number
@@ -89,49 +64,48 @@ export class Connection {
   #keepAliveAtUs: number
   /** When the pacer lets the next packet go; Infinity where it holds none back. */
   #pacedUntilUs = Number.POSITIVE_INFINITY
-  #closeNumber = 0
-  #isClosePending = false
-  /** CLOSE packets that the timer still sends, and when. */
-  #closesLeft = CLOSE_PACKETS
-  #closeAtUs = 0
-  /** Packets that came after the end: the 1st, 2nd, 4th, 8th … are answered with CLOSE at once. */
-  #packetsAfterClose = 0
-  #packetsSent = 0
-  #bytesSent = 0
+  #closing: Closing | undefined
 
   constructor(options: ConnectionOptions) {
-    const config = { ...CONNECTION_DEFAULTS, ...options.config }
+    const wanted = { ...CONNECTION_DEFAULTS, ...options.config }
+    const config = { ...wanted, datagramMaxBytes: Math.max(wanted.datagramMaxBytes, wanted.datagramBytes) }
     assert(options.localConnectionId.length === CONNECTION_ID_BYTES, 'a connection id has 8 bytes')
     assert(options.remoteConnectionId.length === CONNECTION_ID_BYTES, 'a connection id has 8 bytes')
     assert(config.trainPackets >= 1 && config.trainPackets <= TRAIN_MAX_PACKETS, 'a train has 1 to 64 packets')
     assert(config.datagramBytes >= DATAGRAM_MIN_BYTES, 'a datagram has at least 1,200 bytes')
-    assert(config.datagramBytes <= DATAGRAM_MAX_BYTES, 'a datagram has at most 65,507 bytes')
-    this.#lane = options.lane
-    this.#remoteConnectionId = options.remoteConnectionId
+    assert(config.datagramMaxBytes <= DATAGRAM_MAX_BYTES, 'a datagram has at most 65,507 bytes')
     this.#config = config
     this.#nowUs = options.nowUs
     this.#startUs = options.nowUs
     this.#lastReceivedUs = options.nowUs
     this.#keepAliveAtUs = options.nowUs + config.keepAliveUs
     this.#datagramBytes = config.datagramBytes
-    this.#sendKeys = new SendKeys(options.keys.send, config.keyUpdatePackets)
     this.#filler = new PacketFiller(
       options.source,
       config.controlWindowBytes,
       config.inFlightMaxPackets,
-      config.trainPackets * config.datagramBytes,
+      Math.max(config.trainPackets, FRESH_PACKETS_MIN) * config.datagramMaxBytes,
     )
     this.#controller = new Cubic(config.datagramBytes)
     this.#recovery = new Recovery(this.#controller, this.#filler, config.inFlightMaxPackets)
     this.#filler.packets = this.#recovery.packets
+    this.#sealer = new PacketSealer(
+      options.remoteConnectionId,
+      options.lane,
+      options.keys.send,
+      config.keyUpdatePackets,
+      this.#recovery,
+    )
     this.#pacer = new Pacer(options.nowUs, config.limit)
     this.#paths = new Paths(options.randomBytes, config.pathTimeoutUs)
+    this.#mtu = new MtuSearch(config.datagramBytes, config.datagramMaxBytes)
     this.#frames = new FrameHandler({
       source: options.source,
       sink: options.sink,
       filler: this.#filler,
       recovery: this.#recovery,
       paths: this.#paths,
+      mtu: this.#mtu,
     })
     this.#opener = new PacketOpener(options.localConnectionId, options.lane, options.keys.receive, this)
   }
@@ -176,12 +150,12 @@ export class Connection {
   get stats(): ConnectionStats {
     const { rtt } = this.#recovery
     return {
-      packetsSent: this.#packetsSent,
+      packetsSent: this.#sealer.packetsSent,
       packetsReceived: this.#opener.packetsReceived,
       packetsLost: this.#recovery.packetsLost,
       packetsCorrupted: this.#opener.packetsCorrupted,
       packetsDropped: this.#opener.packetsDropped,
-      bytesSent: this.#bytesSent,
+      bytesSent: this.#sealer.bytesSent,
       bytesReceived: this.#opener.bytesReceived,
       bytesRetransmitted: this.#filler.bytesRetransmitted,
       rttUs: Math.round(rtt.smoothedUs),
@@ -189,7 +163,7 @@ export class Connection {
       cwndBytes: Math.floor(this.#controller.cwndBytes),
       bytesInFlight: this.#recovery.bytesInFlight,
       datagramBytes: this.#datagramBytes,
-      keyEpoch: this.#sendKeys.epoch,
+      keyEpoch: this.#sealer.epoch,
     }
   }
 
@@ -230,23 +204,23 @@ export class Connection {
     this.#filler.wake()
   }
 
-  /** Datagrams are no larger than this from now on (EMSGSIZE, or what the interface says). */
+  /** Datagrams are no larger than this from now on (EMSGSIZE, or what the interface says); 1,200 bytes always pass. */
   setDatagramLimit(bytes: number): void {
-    const limited = Math.max(DATAGRAM_MIN_BYTES, Math.min(bytes, this.#config.datagramBytes))
-    if (limited === this.#datagramBytes) return
-    this.#datagramBytes = limited
-    this.#controller.onDatagramBytes(limited)
-    this.#emit({ type: 'mtuChanged', datagramBytes: limited })
+    const limit = Math.min(Math.max(DATAGRAM_MIN_BYTES, bytes), this.#config.datagramMaxBytes)
+    this.#mtu.setLimit(this.#nowUs, limit)
+    this.#applyMtu()
   }
 
   /** Ends the connection: 'closed' is announced, and `pollTransmit` has a last packet for the peer. */
   close(code: CloseCode): void {
     if (this.#state !== 'open') return
     this.#emit({ type: 'closed', by: 'us', code })
-    this.#closeNumber = closeNumberOf(code)
-    this.#isClosePending = this.#paths.active !== undefined
-    this.#state = this.#isClosePending ? 'closing' : 'ended'
-    this.#closeAtUs = this.#nowUs
+    if (this.#paths.active === undefined) {
+      this.#state = 'ended'
+      return
+    }
+    this.#state = 'closing'
+    this.#closing = new Closing(this.#nowUs, closeNumberOf(code), this.#recovery.rtt.ptoUs(0))
   }
 
   // Input
@@ -266,17 +240,14 @@ export class Connection {
   /** The time that `pollTimeout` named has come. Earlier or later does no harm. */
   handleTimeout(nowUs: number): void {
     this.#nowUs = nowUs
-    if (this.#state === 'closing' && nowUs >= this.#closeAtUs) {
-      if (this.#closesLeft > 0) this.#isClosePending = true
-      else this.#state = 'ended'
-    }
+    if (this.#closing?.onTimeout(nowUs) === false) this.#state = 'ended'
     if (this.#state !== 'open') return
     if (nowUs >= this.#lastReceivedUs + this.#config.idleTimeoutUs) {
       this.#lose(this.#paths.active === undefined ? 'noPath' : 'idle')
     } else if (this.#paths.active === undefined) {
       if (nowUs >= this.#startUs + this.#config.pathTimeoutUs) this.#lose('noPath')
     } else {
-      if (this.#recovery.onTimeout(nowUs, this.#filler.ackFrequency.peerMaxAckDelayUs)) this.#onProbeTimeout(nowUs)
+      if (this.#recovery.onTimeout(nowUs, this.#peerMaxAckDelayUs)) this.#onProbeTimeout(nowUs)
       if (nowUs >= this.#keepAliveAtUs) {
         this.#keepAliveAtUs = nowUs + this.#config.keepAliveUs
         this.#filler.ping()
@@ -286,10 +257,7 @@ export class Connection {
 
   /** An authentic packet: called by the packet opener only. */
   onPacket(nowUs: number, pathId: number, packetNumber: number, buffer: Uint8Array, start: number, end: number): void {
-    if (this.#state === 'closing') {
-      this.#packetsAfterClose += 1
-      if ((this.#packetsAfterClose & (this.#packetsAfterClose - 1)) === 0) this.#isClosePending = true
-    }
+    this.#closing?.onPacket()
     if (this.#state !== 'open') return
     this.#lastReceivedUs = nowUs
     const isNewest = packetNumber > this.#opener.highest
@@ -310,6 +278,7 @@ export class Connection {
       this.#onPathChange(this.#paths.onPacket(nowUs, pathId, packetNumber, true, isNewest))
     }
     if (this.#frames.responseStart >= 0) this.#onResponse(nowUs, buffer, this.#frames.responseStart)
+    this.#applyMtu()
   }
 
   // Output
@@ -332,7 +301,12 @@ export class Connection {
     if (probePath >= 0) return this.#transmitProbe(nowUs, probePath, out, result)
     const active = this.#paths.active
     if (active === undefined) return false
-    const { rtt, packets } = this.#recovery
+    const { rtt, packets, ptoCount } = this.#recovery
+    // While nothing is acknowledged a lost probe would say nothing about its size.
+    const mtuProbeBytes = ptoCount === 0 && packets.hasUntrackedRoom() ? this.#mtu.due(nowUs) : 0
+    if (mtuProbeBytes > 0 && mtuProbeBytes <= out.length) {
+      return this.#transmitMtuProbe(nowUs, active.id, mtuProbeBytes, out, result)
+    }
     this.#pacer.refill(nowUs, this.#controller.pacingRate(rtt.smoothedUs), this.#datagramBytes)
     if (packets.next >= ACK_FREQUENCY_AFTER_PACKETS && packets.inFlight > 0) {
       this.#filler.ackFrequency.update(nowUs, this.#controller.cwndBytes, this.#datagramBytes, rtt.smoothedUs)
@@ -347,20 +321,21 @@ export class Connection {
 
   /** When `handleTimeout` is due; Infinity for never. Ask after `pollTransmit` was drained. */
   pollTimeout(): number {
-    if (this.#state === 'closing') return this.#closeAtUs
+    if (this.#state === 'closing') return this.#closing?.nextUs ?? Number.POSITIVE_INFINITY
     if (this.#state === 'ended') return Number.POSITIVE_INFINITY
     const idleUs = this.#lastReceivedUs + this.#config.idleTimeoutUs
     if (this.#paths.active === undefined) {
       return Math.min(this.#paths.nextUs, this.#startUs + this.#config.pathTimeoutUs, idleUs)
     }
-    const { acks, ackFrequency } = this.#filler
+    const { acks } = this.#filler
     return Math.min(
       idleUs,
       this.#paths.nextUs,
-      this.#recovery.timeoutUs(ackFrequency.peerMaxAckDelayUs),
+      this.#recovery.timeoutUs(this.#peerMaxAckDelayUs),
       this.#recovery.packets.hasUntrackedRoom() ? acks.deadlineUs : Number.POSITIVE_INFINITY,
       this.#pacedUntilUs,
       this.#keepAliveAtUs,
+      this.#recovery.ptoCount === 0 ? this.#mtu.nextUs : Number.POSITIVE_INFINITY,
     )
   }
 
@@ -413,7 +388,7 @@ export class Connection {
     const start = at + PACKET_HEADER_BYTES
     const end = this.#filler.fill(nowUs, out, start, at + maxBytes - PACKET_TAG_BYTES, hasWork)
     if (end === start) return 0
-    const size = this.#seal(out, at, end)
+    const size = this.#sealer.seal(out, at, end)
     if (this.#filler.isAckEliciting) {
       this.#recovery.onSent(nowUs, size)
       this.#keepAliveAtUs = nowUs + this.#config.keepAliveUs
@@ -424,49 +399,55 @@ export class Connection {
     return size
   }
 
-  /** Seals the packet at `at` whose frames end at `end` under the next packet number; returns its size. */
-  #seal(out: Uint8Array, at: number, end: number): number {
-    const packetNumber = this.#recovery.packets.next
-    this.#sendKeys.prepare(packetNumber, this.#recovery.detector.largestAcked)
-    const plaintextBytes = end - at - PACKET_HEADER_BYTES
-    const size = end - at + PACKET_TAG_BYTES
-    writePacketHeader(out, at, this.#sendKeys.epoch, this.#lane, size, this.#remoteConnectionId, packetNumber)
-    this.#sendKeys.protection.seal(out, at, PACKET_HEADER_BYTES, plaintextBytes, packetNumber)
-    this.#packetsSent += 1
-    this.#bytesSent += size
-    return size
-  }
-
   #transmitProbe(nowUs: number, pathId: number, out: Uint8Array, result: Transmit): boolean {
     const end = PROBE_BYTES - PACKET_TAG_BYTES
-    const filled = this.#paths.write(nowUs, pathId, out, PACKET_HEADER_BYTES)
-    out.fill(0, filled, end)
-    result.pathId = pathId
-    result.length = this.#seal(out, 0, end)
-    result.segmentBytes = result.length
-    this.#recovery.packets.onSentUntracked()
-    return true
+    out.fill(0, this.#paths.write(nowUs, pathId, out, PACKET_HEADER_BYTES), end)
+    return this.#transmitAlone(pathId, out, end, result)
+  }
+
+  #transmitMtuProbe(nowUs: number, pathId: number, bytes: number, out: Uint8Array, result: Transmit): boolean {
+    out[PACKET_HEADER_BYTES] = FRAME_PING
+    out.fill(0, PACKET_HEADER_BYTES + 1, bytes - PACKET_TAG_BYTES)
+    this.#mtu.onSent(nowUs, this.#recovery.packets.next, this.#recovery.rtt.ptoUs(this.#peerMaxAckDelayUs))
+    result.isMtuProbe = true
+    return this.#transmitAlone(pathId, out, bytes - PACKET_TAG_BYTES, result)
   }
 
   #transmitClose(nowUs: number, out: Uint8Array, result: Transmit): boolean {
     const active = this.#paths.active
-    if (!this.#isClosePending || active === undefined) return false
-    this.#isClosePending = false
-    if (nowUs >= this.#closeAtUs) {
-      this.#closesLeft -= 1
-      this.#closeAtUs = nowUs + this.#recovery.rtt.ptoUs(0)
-    }
+    const closing = this.#closing
+    if (active === undefined || closing === undefined || !closing.take(nowUs)) return false
     if (!this.#recovery.packets.hasUntrackedRoom()) return false
-    const end = writeNumberFrame(out, PACKET_HEADER_BYTES, FRAME_CLOSE, this.#closeNumber)
-    result.pathId = active.id
-    result.length = this.#seal(out, 0, end)
+    const end = writeNumberFrame(out, PACKET_HEADER_BYTES, FRAME_CLOSE, closing.number)
+    return this.#transmitAlone(active.id, out, end, result)
+  }
+
+  /** Seals one packet that is not in flight for the congestion controller: the loss of a probe is no congestion. */
+  #transmitAlone(pathId: number, out: Uint8Array, end: number, result: Transmit): boolean {
+    result.pathId = pathId
+    result.length = this.#sealer.seal(out, 0, end)
     result.segmentBytes = result.length
     this.#recovery.packets.onSentUntracked()
     return true
   }
 
+  get #peerMaxAckDelayUs(): number {
+    return this.#filler.ackFrequency.peerMaxAckDelayUs
+  }
+
+  /** Datagrams have the size that the search has come to. */
+  #applyMtu(): void {
+    const datagramBytes = this.#mtu.currentBytes
+    if (datagramBytes === this.#datagramBytes) return
+    this.#datagramBytes = datagramBytes
+    this.#controller.onDatagramBytes(datagramBytes)
+    this.#emit({ type: 'mtuChanged', datagramBytes })
+  }
+
   #onProbeTimeout(nowUs: number): void {
     if (this.#recovery.ptoCount >= SUSPECT_AFTER_PTOS) this.#paths.suspect(nowUs)
+    if (this.#recovery.ptoCount === BLACK_HOLE_AFTER_PTOS) this.#mtu.onBlackHole(nowUs)
+    this.#applyMtu()
   }
 
   #onResponse(nowUs: number, buffer: Uint8Array, start: number): void {
@@ -480,6 +461,7 @@ export class Connection {
   #onPathChange(change: PathChange): void {
     const active = this.#paths.active
     if (change === 'none' || active === undefined) return
+    this.#mtu.start(this.#nowUs)
     if (change === 'changed') {
       this.#recovery.onPathChange()
       this.#emit({ type: 'pathChanged', pathId: active.id })

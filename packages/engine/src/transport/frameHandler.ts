@@ -14,6 +14,7 @@ import {
   FRAME_PING,
   FrameReader,
 } from '@godwit/protocol/frames'
+import type { MtuSearch } from './mtuSearch.js'
 import type { PacketFiller } from './packetFiller.js'
 import type { Paths } from './paths.js'
 import type { Recovery } from './recovery.js'
@@ -28,6 +29,7 @@ export interface FrameHandlerParts {
   readonly filler: PacketFiller
   readonly recovery: Recovery
   readonly paths: Paths
+  readonly mtu: MtuSearch
 }
 
 export class FrameHandler {
@@ -73,7 +75,7 @@ export class FrameHandler {
   /** False where the frame makes no sense. */
   #content(nowUs: number, type: number, buffer: Uint8Array): boolean {
     const reader = this.#reader
-    const { source, sink, filler, recovery } = this.#parts
+    const { source, sink, filler, recovery, mtu } = this.#parts
     switch (type) {
       case FRAME_CHUNK_DATA:
         return (
@@ -84,6 +86,7 @@ export class FrameHandler {
           ) ?? false
         )
       case FRAME_ACK:
+        mtu.onAck(nowUs, reader.ranges, reader.rangeCount)
         return recovery.onAck(nowUs, reader, filler.ackFrequency.peerMaxAckDelayUs)
       case FRAME_CHUNK_HASH:
         sink?.onChunkHash(reader.chunk, buffer.subarray(reader.dataStart, reader.dataStart + reader.dataLength))

@@ -77,8 +77,12 @@ export class LossDetector {
     return this.lostPackets > 0
   }
 
-  /** Looks for packets in `ranges` (pairs [start, end), newest first) that had been declared lost: they were only late. */
-  checkLate(nowUs: number, ranges: Float64Array, rangeCount: number): void {
+  /**
+   * Looks for packets in `ranges` (pairs [start, end), newest first) that had been declared lost and were only late;
+   * returns how many there are.
+   */
+  checkLate(nowUs: number, ranges: Float64Array, rangeCount: number): number {
+    let late = 0
     if (nowUs >= this.#cleanUntilUs) {
       this.reorderingPackets = Math.max(REORDERING_MIN_PACKETS, Math.floor(this.reorderingPackets / 2))
       this.#rearm(nowUs)
@@ -88,12 +92,14 @@ export class LossDetector {
       const packet = this.#remembered[i] ?? -1
       if (packet < 0 || !isIn(packet, ranges, rangeCount)) continue
       this.#remembered[i] = -1
+      late += 1
       this.reorderingPackets = Math.min(
         REORDERING_MAX_PACKETS,
         Math.max(this.reorderingPackets, this.largestAcked - packet + 1),
       )
       this.#rearm(nowUs)
     }
+    return late
   }
 
   /** Another path: what was late there says nothing here. */

@@ -89,7 +89,8 @@ export class Recovery {
       rtt.update(sample.latestRttUs, Math.min(ack.value, peerMaxAckDelayUs))
     }
     detector.largestAcked = Math.max(detector.largestAcked, largest)
-    detector.checkLate(nowUs, ack.ranges, ack.rangeCount)
+    const late = detector.checkLate(nowUs, ack.ranges, ack.rangeCount)
+    if (late > 0) this.#controller.onSpuriousLoss(late)
     this.#detectLoss(nowUs, peerMaxAckDelayUs)
     if (sample.ackedBytes === 0) return true
 

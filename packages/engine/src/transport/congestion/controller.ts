@@ -48,6 +48,8 @@ export interface CongestionController {
   onSent(nowUs: number, sizeBytes: number, inFlightBytes: number): void
   onAck(sample: AckSample): void
   onLoss(sample: LossSample): void
+  /** So many packets that were reported lost have arrived after all. */
+  onSpuriousLoss(packets: number): void
   /** Datagrams have another size from now on. */
   onDatagramBytes(datagramBytes: number): void
   /** Another path: start again. */

@@ -85,6 +85,17 @@ describe('CUBIC', () => {
     expect(cubic.isSlowStart).toBe(false)
   })
 
+  test('takes a reduction back when everything lost was only late', () => {
+    const cubic = new Cubic(MSS)
+    for (let i = 1; i < 5; i++) round(cubic, i * 50_000)
+    const before = cubic.cwndBytes
+    cubic.onLoss({ ...emptyLossSample(), nowUs: 300_000, newestSentTimeUs: 290_000, lostPackets: 3 })
+    cubic.onSpuriousLoss(2)
+    expect(cubic.cwndBytes).toBeLessThan(before)
+    cubic.onSpuriousLoss(1)
+    expect(cubic.cwndBytes).toBe(before)
+  })
+
   test('falls to two packets after persistent congestion', () => {
     const cubic = new Cubic(MSS)
     lose(cubic, 1000, true)

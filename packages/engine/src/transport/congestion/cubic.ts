@@ -31,6 +31,12 @@ export class Cubic implements CongestionController {
   /** Packets sent up to then belong to the last reduction. */
   #recoveryStartUs = -1
 
+  /** Losses of the last reduction that may still turn out spurious, and what the window was before it. */
+  #unprovenPackets = 0
+  #priorCwndBytes = 0
+  #priorSsthreshBytes = 0
+  #priorWMaxBytes = 0
+
   #epochStartUs = -1
   #wMaxBytes = 0
   #kSeconds = 0
@@ -88,6 +94,10 @@ export class Cubic implements CongestionController {
   onLoss(sample: LossSample): void {
     if (sample.newestSentTimeUs > this.#recoveryStartUs) {
       this.#recoveryStartUs = sample.nowUs
+      this.#unprovenPackets = 0
+      this.#priorCwndBytes = this.#cwndBytes
+      this.#priorSsthreshBytes = this.#ssthreshBytes
+      this.#priorWMaxBytes = this.#wMaxBytes
       // Fast convergence (RFC 9438 §4.7).
       this.#wMaxBytes = this.#cwndBytes < this.#wMaxBytes ? (this.#cwndBytes * (1 + BETA)) / 2 : this.#cwndBytes
       this.#ssthreshBytes = Math.max(this.#cwndBytes * BETA, this.#minimumBytes())
@@ -95,10 +105,23 @@ export class Cubic implements CongestionController {
       this.#epochStartUs = -1
       this.#conservativeRounds = 0
     }
+    this.#unprovenPackets += sample.lostPackets
     if (sample.isPersistent) {
       this.#cwndBytes = this.#minimumBytes()
       this.#epochStartUs = -1
     }
+  }
+
+  /** When all that caused the last reduction was only late, the reduction is taken back (RFC 9438 §4.9.2). */
+  onSpuriousLoss(packets: number): void {
+    if (this.#unprovenPackets === 0) return
+    this.#unprovenPackets = Math.max(0, this.#unprovenPackets - packets)
+    if (this.#unprovenPackets > 0 || this.#priorCwndBytes <= this.#cwndBytes) return
+    this.#cwndBytes = this.#priorCwndBytes
+    this.#ssthreshBytes = this.#priorSsthreshBytes
+    this.#wMaxBytes = this.#priorWMaxBytes
+    this.#recoveryStartUs = -1
+    this.#epochStartUs = -1
   }
 
   onDatagramBytes(datagramBytes: number): void {
@@ -112,6 +135,7 @@ export class Cubic implements CongestionController {
     this.#recoveryStartUs = -1
     this.#epochStartUs = -1
     this.#wMaxBytes = 0
+    this.#unprovenPackets = 0
     this.#roundEnd = 0
     this.#roundMinRttUs = Number.POSITIVE_INFINITY
     this.#lastRoundMinRttUs = Number.POSITIVE_INFINITY
