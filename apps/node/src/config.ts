@@ -1,6 +1,6 @@
 /** A node's configuration, from the environment. Everything has a default. */
 import { hostname } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { isIPv4 } from 'node:net'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
@@ -13,8 +13,6 @@ export interface NodeConfig {
   readonly dataDir: string
   /** `REDIS_URL`; undefined for the embedded server. */
   readonly redisUrl: string | undefined
-  /** Unpacked packages in which a redis-server may lie: `GODWIT_REDIS_DIR`, several parted as in PATH. */
-  readonly redisDirs: readonly string[]
   /** IPv4 address that the data plane binds to: `GODWIT_LISTEN`. */
   readonly listenHost: string
   /** `GODWIT_RENDEZVOUS`: http(s)://host:port. */
@@ -32,7 +30,6 @@ export const configFrom = (env: NodeJS.ProcessEnv): Result<NodeConfig> => {
   return ok({
     dataDir: dataDirFrom(env),
     redisUrl: textOf(env['REDIS_URL']),
-    redisDirs: (textOf(env['GODWIT_REDIS_DIR']) ?? '').split(delimiter).filter((dir) => dir !== ''),
     listenHost,
     rendezvous: textOf(env['GODWIT_RENDEZVOUS']),
     deviceName: textOf(env['GODWIT_DEVICE_NAME']) ?? hostname(),

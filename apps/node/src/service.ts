@@ -6,11 +6,11 @@ import type {
   Doctor,
   EnqueuedLine,
   EventLine,
+  enqueueReceiveInput,
+  enqueueSendInput,
   NodeStatus,
   TransferView,
   WatchLine,
-  enqueueReceiveInput,
-  enqueueSendInput,
 } from '@godwit/protocol/api'
 import type { Result } from '@godwit/protocol/errors'
 import type { z } from 'zod'

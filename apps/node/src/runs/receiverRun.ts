@@ -124,10 +124,12 @@ export class ReceiverRun implements Run {
         this.#session?.command({ type: 'fail', failure: { code: 'ERR_CANCELLED_BY_PEER' } })
         this.#disconnect('cancelled')
         await this.#leaveRoom()
-        if (record.output !== null) await Staging.discard(record.output, this.transferId)
+        await this.#discardStaging()
         await this.#finish('cancelled')
         return
       case 'completed':
+        // Only now that the end is recorded: a crash before must find it again.
+        await this.#discardStaging()
         if (record.isCompletionKnown) {
           await this.#finish('completed')
           return
@@ -235,6 +237,7 @@ export class ReceiverRun implements Run {
     if (item.event.type === 'RoomLocked') await this.#failUnlessPaired({ code: 'ERR_ROOM_LOCKED' })
     if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#receiver) {
       if (event.data.reason === 'wrongCode') await this.#fail({ code: 'ERR_WRONG_CODE' })
+      else if (event.data.reason === 'completed') await this.#onRoomClosed('completed')
       else if (event.data.reason === 'timeout') await this.#failUnlessPaired({ code: 'ERR_PEER_TIMEOUT' })
     }
     if (event?.type === 'RoomClosed') await this.#onRoomClosed(event.data.reason)
@@ -616,8 +619,19 @@ export class ReceiverRun implements Run {
       bytes: totalBytes,
       seconds: milliseconds / 1000,
     })
-    if (completed.ok) session.command({ type: 'announceCompletion', bytes: totalBytes, milliseconds })
-    else this.#context.logger.error({ transferId: this.transferId }, describe(completed.failure))
+    if (!completed.ok) {
+      this.#context.logger.error({ transferId: this.transferId }, describe(completed.failure))
+      return
+    }
+    session.command({ type: 'announceCompletion', bytes: totalBytes, milliseconds })
+    await this.#discardStaging()
+  }
+
+  async #discardStaging(): Promise<void> {
+    const output = this.#context.records.get(this.transferId)?.output ?? null
+    if (output === null) return
+    const discarded = await Staging.discard(output, this.transferId)
+    if (!discarded.ok) this.#context.logger.warn({ transferId: this.transferId }, describe(discarded.failure))
   }
 
   async #onCompletionKnown(): Promise<void> {

@@ -1,0 +1,232 @@
+/** What the node does for its clients: commands on transfers, their views, and the node's own state. */
+import { codeOf } from './transfers/codeOf.js'
+import type { Doctor, EnqueuedLine, EventLine, NodeStatus, TransferView } from '@godwit/protocol/api'
+import { displayName } from '@godwit/protocol/displayName'
+import type { Result } from '@godwit/protocol/errors'
+import { fail, ok } from '@godwit/protocol/errors'
+import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import type { EventStore } from '@godwit/engine/ports/eventStore'
+import type { ProjectionStore } from '@godwit/engine/ports/projectionStore'
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { checkOutputDir } from './files/diskSpace.js'
+import { Staging } from './files/staging.js'
+import type { TransferRecord, TransferRecords } from './records/transferRecord.js'
+import type { RunManager } from './runs/runManager.js'
+import type { SecretStore } from './secrets/secretStore.js'
+import type { NodeService } from './service.js'
+import { type EnqueueDeps, enqueueReceive, enqueueSend } from './transfers/enqueue.js'
+import { eventLineOf, transferViewOf } from './transfers/lines.js'
+import type { TransferLog } from './transfers/transferLog.js'
+import { watchTransfer } from './transfers/watchTransfer.js'
+
+/** Milliseconds that `enqueueSend` waits for the room, whose nameplate the code needs. */
+const ROOM_WAIT_MS = 20_000
+/** Who a command of the local API comes from, as events say it. */
+const USER = 'user'
+
+export interface NodeServiceDeps {
+  readonly log: TransferLog
+  readonly events: EventStore<TransferEvent>
+  readonly projections: ProjectionStore<TransferProjection>
+  readonly records: TransferRecords
+  readonly secrets: SecretStore
+  readonly runs: RunManager
+  readonly rendezvous: string | undefined
+  /** Whether the log answers: a command fails at once where it would wait for Redis. */
+  readonly isLogReady: () => boolean
+  readonly status: () => Promise<NodeStatus>
+  readonly doctor: () => Promise<Doctor>
+  readonly shutdown: () => Promise<void>
+}
+
+export class RealNodeService implements NodeService {
+  readonly #deps: NodeServiceDeps
+
+  constructor(deps: NodeServiceDeps) {
+    this.#deps = deps
+  }
+
+  async enqueueSend(input: Parameters<NodeService['enqueueSend']>[0]): Promise<Result<EnqueuedLine>> {
+    const ready = this.#ready()
+    if (!ready.ok) return ready
+    const enqueued = await enqueueSend(this.#enqueueDeps(), input)
+    if (!enqueued.ok) return enqueued
+    const { record } = enqueued.value
+    const code = await this.#waitForCode(record)
+    if (!code.ok) return code
+    return ok({
+      type: 'transfer.enqueued',
+      transferId: record.transferId,
+      code: code.value,
+      skipped: record.skipped.map(({ path, reason }) => ({ path: displayName(path, 4096), reason })),
+    })
+  }
+
+  async enqueueReceive(input: Parameters<NodeService['enqueueReceive']>[0]): Promise<Result<EnqueuedLine>> {
+    const ready = this.#ready()
+    if (!ready.ok) return ready
+    const enqueued = await enqueueReceive(this.#enqueueDeps(), input)
+    if (!enqueued.ok) return enqueued
+    return ok({ type: 'transfer.enqueued', transferId: enqueued.value.record.transferId })
+  }
+
+  async accept(transferId: string, output: string | undefined): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const receiver = ownReceiver(projection.value)
+    if (receiver === undefined) return fail('ERR_TRANSFER_STATE', 'only an offer that was received can be accepted')
+    if (output !== undefined) {
+      const writable = await checkOutputDir(output)
+      if (!writable.ok) return writable
+      if (this.#deps.records.get(transferId)?.isAccepted === true) {
+        return fail('ERR_TRANSFER_STATE', 'it was accepted already, so its folder stays')
+      }
+      this.#deps.records.update(transferId, { output })
+    }
+    return this.#command(transferId, { type: 'accept', receiver })
+  }
+
+  async decline(transferId: string): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const receiver = ownReceiver(projection.value)
+    if (receiver === undefined) return fail('ERR_TRANSFER_STATE', 'only an offer that was received can be declined')
+    return this.#command(transferId, { type: 'decline', receiver })
+  }
+
+  pause(transferId: string): Promise<Result<TransferView>> {
+    return this.#command(transferId, { type: 'pause', reason: 'user', by: USER })
+  }
+
+  resume(transferId: string): Promise<Result<TransferView>> {
+    return this.#command(transferId, { type: 'resume', by: USER })
+  }
+
+  cancel(transferId: string): Promise<Result<TransferView>> {
+    return this.#command(transferId, { type: 'cancel', by: USER })
+  }
+
+  retry(transferId: string): Promise<Result<TransferView>> {
+    return this.#command(transferId, { type: 'retry', by: USER })
+  }
+
+  async setLimit(transferId: string, limit: number | null): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    if (ownReceiver(projection.value) !== undefined) {
+      return fail('ERR_TRANSFER_STATE', 'the limit of a transfer is set on the side that sends')
+    }
+    return this.#command(transferId, { type: 'changeLimit', limit, by: USER })
+  }
+
+  async remove(transferId: string): Promise<Result<{ readonly transferId: string }>> {
+    const { records, secrets, events, projections, runs } = this.#deps
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const { status } = projection.value.transfer
+    if (status === 'active' || status === 'paused') {
+      return fail('ERR_TRANSFER_STATE', 'it has not ended: cancel it first')
+    }
+    await runs.get(transferId)?.stop()
+    const record = records.get(transferId)
+    if (record?.role === 'receiver' && record.output !== null) await Staging.discard(record.output, transferId)
+    await secrets.delete(transferId)
+    await events.delete(transferId)
+    await projections.delete(transferId)
+    // Last: what is left after a crash in between can be removed again by its record.
+    records.remove(transferId)
+    return ok({ transferId })
+  }
+
+  async list(): Promise<readonly TransferView[]> {
+    const { log, records } = this.#deps
+    const projections = await Promise.all(records.ids().map((id) => log.read(id)))
+    return projections
+      .filter((projection) => projection !== undefined && projection.transfer.status !== 'none')
+      .map((projection) => transferViewOf(projection as TransferProjection, records))
+      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+  }
+
+  async get(transferId: string): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    return projection.ok ? ok(transferViewOf(projection.value, this.#deps.records)) : projection
+  }
+
+  async events(transferId: string, fromVersion: number): Promise<Result<readonly EventLine[]>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    return ok((await this.#deps.events.read(transferId, fromVersion)).map(eventLineOf))
+  }
+
+  async *followEvents(transferId: string, fromVersion: number, signal: AbortSignal): AsyncIterable<EventLine> {
+    for await (const recorded of this.#deps.events.follow(transferId, fromVersion, signal)) yield eventLineOf(recorded)
+  }
+
+  watch(transferId: string, fromVersion: number, signal: AbortSignal): ReturnType<NodeService['watch']> {
+    return watchTransfer(this.#deps.log, this.#deps.records, transferId, fromVersion, signal)
+  }
+
+  status(): Promise<NodeStatus> {
+    return this.#deps.status()
+  }
+
+  doctor(): Promise<Doctor> {
+    return this.#deps.doctor()
+  }
+
+  shutdown(): Promise<void> {
+    return this.#deps.shutdown()
+  }
+
+  #enqueueDeps(): EnqueueDeps {
+    const { log, records, secrets, rendezvous } = this.#deps
+    return { log, records, secrets, rendezvous }
+  }
+
+  #ready(): Result<void> {
+    return this.#deps.isLogReady() ? ok(undefined) : fail('ERR_REDIS_UNREACHABLE')
+  }
+
+  async #projection(transferId: string): Promise<Result<TransferProjection>> {
+    const ready = this.#ready()
+    if (!ready.ok) return ready
+    const projection = await this.#deps.log.read(transferId)
+    if (projection === undefined || projection.transfer.status === 'none') return fail('ERR_TRANSFER_NOT_FOUND')
+    return ok(projection)
+  }
+
+  async #command(transferId: string, command: TransferCommand): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const executed = await this.#deps.log.execute(transferId, command)
+    return executed.ok ? this.get(transferId) : executed
+  }
+
+  /** The code is known when the room is open; what keeps it from opening is told, and the transfer goes on trying. */
+  async #waitForCode(record: TransferRecord): Promise<Result<string>> {
+    const { log, secrets } = this.#deps
+    const waiting = AbortSignal.timeout(ROOM_WAIT_MS)
+    try {
+      for await (const recorded of this.#deps.events.follow(record.transferId, 1, waiting)) {
+        if (recorded.type !== 'RoomEntered' && recorded.type !== 'TransferFailed') continue
+        const projection = await log.read(record.transferId)
+        const read = await secrets.read(record.transferId)
+        if (!read.ok) return read
+        if (projection?.transfer.status === 'failed') {
+          return fail(projection.transfer.code, projection.transfer.detail ?? undefined)
+        }
+        const code = codeOf(projection, read.value, record)
+        if (code !== undefined) return ok(code)
+      }
+    } catch (error) {
+      if (!waiting.aborted) throw error
+    }
+    return fail('ERR_RENDEZVOUS_UNREACHABLE', `transfer ${record.transferId} is kept and goes on trying`)
+  }
+}
+
+const ownReceiver = ({ transfer }: TransferProjection): string | undefined =>
+  transfer.status === 'none' || transfer.run.role === 'sender'
+    ? undefined
+    : (transfer.run.room?.receiver ?? 'not in a room yet')

@@ -1,0 +1,62 @@
+/** The transfers that run on this node: one run each, made when it is wanted and dropped when it is over. */
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import { ReceiverRun } from './receiverRun.js'
+import type { Run } from './run.js'
+import type { RunContext } from './runContext.js'
+import { SenderRun } from './senderRun.js'
+
+export class RunManager {
+  readonly #context: RunContext
+  readonly #runs = new Map<string, Run>()
+  #isStopped = false
+
+  constructor(context: RunContext) {
+    this.#context = context
+  }
+
+  /** The run of a transfer, where there is one that is not over. */
+  get(transferId: string): Run | undefined {
+    const run = this.#runs.get(transferId)
+    if (run?.isOver !== true) return run
+    this.#runs.delete(transferId)
+    return undefined
+  }
+
+  /** The run of a transfer that has something left to do, made if need be; undefined for one that is done with. */
+  ensure(projection: TransferProjection): Run | undefined {
+    const { transferId } = projection
+    const known = this.get(transferId)
+    if (known !== undefined || this.#isStopped || !this.#isWanted(projection)) return known
+    const role = projection.transfer.status === 'none' ? undefined : projection.transfer.run.role
+    const run = role === 'sender' ? new SenderRun(this.#context, transferId) : new ReceiverRun(this.#context, transferId)
+    this.#runs.set(transferId, run)
+    return run
+  }
+
+  get active(): readonly Run[] {
+    return [...this.#runs.values()].filter(({ isOver }) => !isOver)
+  }
+
+  /** Ends all sessions with a last checkpoint; the transfers go on when a node runs them again. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await Promise.all(this.active.map((run) => run.stop()))
+  }
+
+  #isWanted({ transfer, transferId }: TransferProjection): boolean {
+    const record = this.#context.records.get(transferId)
+    if (record === undefined) return false
+    switch (transfer.status) {
+      case 'none':
+      case 'failed':
+        return false
+      case 'active':
+      case 'paused':
+        return true
+      // The other side and the rendezvous may not know yet.
+      case 'cancelled':
+      case 'completed':
+        return record.ended === null
+    }
+  }
+}

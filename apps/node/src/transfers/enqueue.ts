@@ -1,0 +1,201 @@
+/**
+ * Taking in a send or a receive: everything that can be refused is refused before the transfer exists; then record,
+ * secrets, log, in this order, and the rest is the jobs'. The same submission twice is the same transfer.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { isAbsolute } from 'node:path'
+import type { enqueueReceiveInput, enqueueSendInput } from '@godwit/protocol/api'
+import { formatAddress, parseAddress, parseCode } from '@godwit/protocol/code'
+import { checkNewPassword, normalizePassword } from '@godwit/protocol/codePassword'
+import type { Result } from '@godwit/protocol/errors'
+import { fail, ok } from '@godwit/protocol/errors'
+import { TRANSFERS_MAX } from '@godwit/protocol/limits'
+import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { z } from 'zod'
+import { Secret } from '../crypto/secret.js'
+import { checkOutputDir } from '../files/diskSpace.js'
+import { scanSources } from '../files/scan.js'
+import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
+import type { SecretStore } from '../secrets/secretStore.js'
+import { NO_SECRETS, type Passphrase } from '../secrets/transferSecrets.js'
+import type { TransferLog } from './transferLog.js'
+
+export interface EnqueueDeps {
+  readonly log: TransferLog
+  readonly records: TransferRecords
+  readonly secrets: SecretStore
+  /** `GODWIT_RENDEZVOUS`, for inputs that name none. */
+  readonly rendezvous: string | undefined
+}
+
+export interface Enqueued {
+  readonly record: TransferRecord
+  /** Whether this submission was known already. */
+  readonly isKnown: boolean
+}
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
+
+const newTransferId = (): string => `tr${Array.from(randomBytes(16), (byte) => BASE32[byte & 31]).join('')}`
+
+/** What was asked for, without what is secret. */
+const hashOf = (request: object): string => createHash('sha256').update(JSON.stringify(request)).digest('hex')
+
+const known = (deps: EnqueueDeps, submissionId: string, requestHash: string): Result<Enqueued> | undefined => {
+  const record = deps.records.findBySubmission(submissionId)
+  if (record === undefined) {
+    return deps.records.ids().length >= TRANSFERS_MAX ? fail('ERR_TOO_MANY_TRANSFERS') : undefined
+  }
+  return record.requestHash === requestHash ? ok({ record, isKnown: true }) : fail('ERR_SUBMISSION_CONFLICT')
+}
+
+export const enqueueSend = async (
+  deps: EnqueueDeps,
+  input: z.output<typeof enqueueSendInput>,
+): Promise<Result<Enqueued>> => {
+  const { room, ...request } = input
+  const requestHash = hashOf({ ...request, room: room?.name })
+  const before = known(deps, input.submissionId, requestHash)
+  if (before !== undefined) return before
+  if (!input.paths.every(isAbsolute)) return fail('ERR_PATH_NOT_FOUND', 'paths are absolute')
+  if (input.advertise !== undefined) {
+    const advertise = parseAddress(input.advertise)
+    if (!advertise.ok) return fail('ERR_USAGE', '--advertise takes HOST:PORT')
+  }
+  const password = room === undefined ? undefined : checkNewPassword(room.password)
+  if (password?.ok === false) return password
+  const scanned = await scanSources(input.paths)
+  if (!scanned.ok) return scanned
+  const { manifest, manifestBytes, sources, skipped } = scanned.value
+  const plan = ChunkPlan.of(manifest)
+  const record: TransferRecord = {
+    ...blank(input.submissionId, requestHash, 'sender'),
+    rendezvous: input.rendezvous ?? deps.rendezvous ?? null,
+    advertise: input.advertise ?? null,
+    roomName: room?.name ?? null,
+    paths: input.paths,
+    names: [...new Set(manifest.entries.map(({ path }) => path[0] ?? ''))],
+    skipped: skipped.map(({ path, reason }) => ({ path, reason })),
+    limit: input.limit,
+    capacity: input.capacity,
+    receiversWanted: input.receivers ?? input.capacity,
+    fileCount: plan.fileCount,
+    totalBytes: plan.totalBytes,
+  }
+  deps.records.writeManifest(record.transferId, manifestBytes)
+  deps.records.writeSources(record.transferId, sources)
+  const passphrase: Passphrase | null =
+    password === undefined ? null : { kind: 'password', text: Secret.fromText(password.value) }
+  return begin(deps, record, passphrase, plan.chunkCount)
+}
+
+export const enqueueReceive = async (
+  deps: EnqueueDeps,
+  input: z.output<typeof enqueueReceiveInput>,
+): Promise<Result<Enqueued>> => {
+  const target = receiveTarget(input)
+  if (!target.ok) return target
+  const { nameplate, address, passphrase } = target.value
+  const requestHash = hashOf({ nameplate, address, output: input.output, rendezvous: input.rendezvous })
+  const before = known(deps, input.submissionId, requestHash)
+  if (before !== undefined) return before
+  const rendezvous = address === null ? (input.rendezvous ?? deps.rendezvous) : `http://${address}`
+  if (rendezvous === undefined) {
+    return fail('ERR_USAGE', 'This code names no rendezvous: pass --rendezvous or set GODWIT_RENDEZVOUS')
+  }
+  if (!isAbsolute(input.output)) return fail('ERR_OUTPUT_MISSING', 'the output folder is an absolute path')
+  const writable = await checkOutputDir(input.output)
+  if (!writable.ok) return writable
+  const record: TransferRecord = {
+    ...blank(input.submissionId, requestHash, 'receiver'),
+    rendezvous,
+    nameplate,
+    output: input.output,
+    acceptsAtOnce: input.yes,
+    limit: input.limit,
+  }
+  return begin(deps, record, passphrase, 0)
+}
+
+interface ReceiveTarget {
+  readonly nameplate: string
+  /** `host:port` that the code carries. */
+  readonly address: string | null
+  readonly passphrase: Passphrase
+}
+
+const receiveTarget = (input: z.output<typeof enqueueReceiveInput>): Result<ReceiveTarget> => {
+  if (input.code !== undefined) {
+    const code = parseCode(input.code)
+    if (!code.ok) return code
+    return ok({
+      nameplate: code.value.nameplate,
+      address: code.value.rendezvous === null ? null : formatAddress(code.value.rendezvous),
+      passphrase: { kind: 'words', text: Secret.fromText(code.value.words.join('-')) },
+    })
+  }
+  if (input.room === undefined) return fail('ERR_USAGE', 'Either a code or a room is needed')
+  const password = normalizePassword(input.room.password)
+  if (!password.ok) return password
+  return ok({
+    nameplate: input.room.name,
+    address: null,
+    passphrase: { kind: 'password', text: Secret.fromText(password.value) },
+  })
+}
+
+const blank = (submissionId: string, requestHash: string, role: TransferRecord['role']): TransferRecord => ({
+  version: 1,
+  transferId: newTransferId(),
+  role,
+  submissionId,
+  requestHash,
+  createdAt: Date.now(),
+  rendezvous: null,
+  advertise: null,
+  roomName: null,
+  nameplate: null,
+  paths: [],
+  names: [],
+  skipped: [],
+  output: null,
+  acceptsAtOnce: false,
+  isAccepted: false,
+  limit: null,
+  capacity: 1,
+  receiversWanted: 1,
+  fileCount: 0,
+  totalBytes: 0,
+  peerName: '',
+  verification: '',
+  ended: null,
+  isCompletionKnown: false,
+})
+
+const begin = async (
+  deps: EnqueueDeps,
+  record: TransferRecord,
+  passphrase: Passphrase | null,
+  chunkCount: number,
+): Promise<Result<Enqueued>> => {
+  deps.records.put(record)
+  const stored = await deps.secrets.write(record.transferId, { ...NO_SECRETS, passphrase })
+  if (!stored.ok) return stored
+  const enqueued = await logEnqueued(deps.log, record, chunkCount)
+  return enqueued.ok ? ok({ record, isKnown: false }) : enqueued
+}
+
+/** TransferEnqueued from the record: at first, and again when the log was lost. */
+export const logEnqueued = (log: TransferLog, record: TransferRecord, chunkCount: number) =>
+  log.execute(record.transferId, {
+    type: 'enqueue',
+    role: record.role,
+    submissionId: record.submissionId,
+    capacity: record.capacity,
+    receiversWanted: record.receiversWanted,
+    limit: record.limit,
+    fileCount: record.role === 'sender' ? record.fileCount : 0,
+    totalBytes: record.role === 'sender' ? record.totalBytes : 0,
+    chunkCount: record.role === 'sender' ? chunkCount : 0,
+    acceptsAtOnce: record.acceptsAtOnce,
+  })

@@ -1,0 +1,104 @@
+/** What clients see of a transfer: its view, its offer and its last line, from projection and record. */
+import type { CompletedLine, EventLine, FailedLine, OfferedLine, TransferView } from '@godwit/protocol/api'
+import { displayName } from '@godwit/protocol/displayName'
+import { messageOf } from '@godwit/protocol/errors'
+import type { RecordedEvent } from '@godwit/protocol/events'
+import type { ManifestFile } from '@godwit/protocol/manifest'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import { viewOf } from '@godwit/engine/projections/transferView'
+import type { TransferRecords } from '../records/transferRecord.js'
+
+/** Names shown of a transfer in lists, and files shown of an offer. */
+const NAMES_SHOWN = 20
+const OFFERED_FILES_SHOWN = 1000
+/** Columns of one shown path: the other side's names can be long. */
+const PATH_COLUMNS = 1024
+
+const shown = (path: readonly string[]): string => path.map((name) => displayName(name, PATH_COLUMNS)).join('/')
+
+export const transferViewOf = (projection: TransferProjection, records: TransferRecords): TransferView => {
+  const record = records.get(projection.transferId)
+  return viewOf(projection, {
+    names: (record?.names ?? []).slice(0, NAMES_SHOWN).map((name) => displayName(name)),
+    output: record?.output ?? null,
+  })
+}
+
+const filesOf = (records: TransferRecords, transferId: string): readonly ManifestFile[] => {
+  const bytes = records.readManifest(transferId)
+  const decoded = bytes === undefined ? undefined : decodeManifest(bytes)
+  if (decoded?.ok !== true) return []
+  return decoded.value.entries.filter((entry) => entry.kind === 'file')
+}
+
+export const offeredLineOf = (projection: TransferProjection, records: TransferRecords): OfferedLine => {
+  const { transferId } = projection
+  const record = records.get(transferId)
+  return {
+    type: 'transfer.offered',
+    transferId,
+    from: displayName(record?.peerName ?? ''),
+    fileCount: record?.fileCount ?? 0,
+    totalBytes: record?.totalBytes ?? 0,
+    files: filesOf(records, transferId)
+      .slice(0, OFFERED_FILES_SHOWN)
+      .map(({ path, sizeBytes }) => ({ path: shown(path), size: sizeBytes })),
+    verification: record?.verification ?? '',
+  }
+}
+
+/** The line that ends a `watch`; undefined while the transfer has not ended. */
+export const lastLineOf = (
+  projection: TransferProjection,
+  records: TransferRecords,
+): CompletedLine | FailedLine | undefined => {
+  const { transferId, transfer } = projection
+  switch (transfer.status) {
+    case 'completed':
+      return {
+        type: 'transfer.completed',
+        transferId,
+        bytes: transfer.bytes,
+        seconds: transfer.seconds,
+        files: finishedFiles(records, transferId),
+      }
+    case 'failed': {
+      const failure =
+        transfer.detail === null ? { code: transfer.code } : { code: transfer.code, detail: transfer.detail }
+      return { type: 'transfer.failed', transferId, code: transfer.code, message: messageOf(failure) }
+    }
+    case 'cancelled':
+      return {
+        type: 'transfer.failed',
+        transferId,
+        code: 'ERR_CANCELLED',
+        message: messageOf({ code: 'ERR_CANCELLED' }),
+      }
+    default:
+      return undefined
+  }
+}
+
+/** A receiver's files under their final names; a sender's under the names that it sent. */
+const finishedFiles = (records: TransferRecords, transferId: string): CompletedLine['files'] => {
+  const received = records.readFiles(transferId)
+  if (received !== undefined) return received.map((file) => ({ ...file }))
+  const files = filesOf(records, transferId)
+  const hashes = records.readHashes(transferId, files.length)
+  return files.map(({ path, sizeBytes }, file) => ({
+    path: path.join('/'),
+    size: sizeBytes,
+    blake3: Buffer.from(hashes.subarray(file * 32, file * 32 + 32)).toString('hex'),
+  }))
+}
+
+export const eventLineOf = (recorded: RecordedEvent<TransferEvent>): EventLine => ({
+  type: 'event',
+  id: recorded.id,
+  version: recorded.version,
+  event: recorded.type,
+  at: new Date(recorded.recordedAt).toISOString(),
+  data: { ...recorded.data },
+})

@@ -1,0 +1,40 @@
+/**
+ * What a node does at its start, rather than wait for the queues to notice: every unfinished transfer gets a wake-up of
+ * its own, and one whose stream is gone (Redis lost everything) gets it again from its record.
+ */
+import type { Logger } from 'pino'
+import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import { eventIdOf } from '@godwit/protocol/events'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
+import type { Queues } from '@godwit/redis/queues'
+import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
+import { logEnqueued } from './enqueue.js'
+import type { TransferLog } from './transferLog.js'
+
+export interface ReconcileDeps {
+  readonly log: TransferLog
+  readonly records: TransferRecords
+  readonly queues: Queues
+  readonly logger: Logger
+}
+
+export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps): Promise<void> => {
+  const occasion = `start-${Date.now().toString(36)}`
+  for (const id of records.ids()) {
+    const record = records.get(id)
+    if (record === undefined || record.ended !== null) continue
+    const projection = await log.read(id)
+    if (projection === undefined) {
+      logger.warn({ transferId: id }, 'the log of this transfer is gone: it is built again from its record')
+      await logEnqueued(log, record, chunkCountOf(records, record))
+      continue
+    }
+    await queues.wake('transfers', { streamId: id, eventId: eventIdOf(id, projection.version) }, occasion)
+  }
+}
+
+const chunkCountOf = (records: TransferRecords, record: TransferRecord): number => {
+  const bytes = records.readManifest(record.transferId)
+  const decoded = bytes === undefined ? undefined : decodeManifest(bytes)
+  return decoded?.ok === true ? ChunkPlan.of(decoded.value).chunkCount : 0
+}
