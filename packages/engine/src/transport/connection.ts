@@ -303,10 +303,8 @@ export class Connection {
     if (active === undefined) return false
     const { rtt, packets, ptoCount } = this.#recovery
     // While nothing is acknowledged a lost probe would say nothing about its size.
-    const mtuProbeBytes = ptoCount === 0 && packets.hasUntrackedRoom() ? this.#mtu.due(nowUs) : 0
-    if (mtuProbeBytes > 0 && mtuProbeBytes <= out.length) {
-      return this.#transmitMtuProbe(nowUs, active.id, mtuProbeBytes, out, result)
-    }
+    const mtuProbeBytes = ptoCount === 0 && packets.hasUntrackedRoom() ? this.#mtu.due(nowUs, out.length) : 0
+    if (mtuProbeBytes > 0) return this.#transmitMtuProbe(nowUs, active.id, mtuProbeBytes, out, result)
     this.#pacer.refill(nowUs, this.#controller.pacingRate(rtt.smoothedUs), this.#datagramBytes)
     if (packets.next >= ACK_FREQUENCY_AFTER_PACKETS && packets.inFlight > 0) {
       this.#filler.ackFrequency.update(nowUs, this.#controller.cwndBytes, this.#datagramBytes, rtt.smoothedUs)
@@ -327,16 +325,17 @@ export class Connection {
     if (this.#paths.active === undefined) {
       return Math.min(this.#paths.nextUs, this.#startUs + this.#config.pathTimeoutUs, idleUs)
     }
-    const { acks } = this.#filler
-    return Math.min(
+    const { packets, ptoCount } = this.#recovery
+    const dueUs = Math.min(
       idleUs,
-      this.#paths.nextUs,
       this.#recovery.timeoutUs(this.#peerMaxAckDelayUs),
-      this.#recovery.packets.hasUntrackedRoom() ? acks.deadlineUs : Number.POSITIVE_INFINITY,
       this.#pacedUntilUs,
       this.#keepAliveAtUs,
-      this.#recovery.ptoCount === 0 ? this.#mtu.nextUs : Number.POSITIVE_INFINITY,
     )
+    // What cannot leave for want of room in the ring must not wake the driver again and again.
+    if (!packets.hasUntrackedRoom()) return dueUs
+    const mtuUs = ptoCount === 0 ? this.#mtu.nextUs : Number.POSITIVE_INFINITY
+    return Math.min(dueUs, this.#paths.nextUs, this.#filler.acks.deadlineUs, mtuUs)
   }
 
   /** The next event; undefined when there are no more. Bytes in it are valid until the next call of any method. */
@@ -368,7 +367,7 @@ export class Connection {
   #fillPacket(nowUs: number, out: Uint8Array, at: number, maxBytes: number): number {
     const { packets, probesToSend } = this.#recovery
     const isProbing = probesToSend > 0
-    let mayElicit = packets.hasRoom()
+    let mayElicit = packets.hasRoom(isProbing)
     if (mayElicit && !isProbing) mayElicit = this.#recovery.bytesInFlight + maxBytes <= this.#controller.cwndBytes
     let hasWork = mayElicit && this.#filler.hasWork()
     if (mayElicit && !hasWork) {

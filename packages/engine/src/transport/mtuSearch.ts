@@ -48,15 +48,15 @@ export class MtuSearch {
     return this.#nextUs
   }
 
-  /** The size of the probe that is due; 0 for none. */
-  due(nowUs: number): number {
+  /** The size of the probe that is due, at most `roomBytes`; 0 for none. */
+  due(nowUs: number, roomBytes: number): number {
     if (nowUs < this.#nextUs) return 0
     if (this.#probePacket >= 0) {
       // Not acknowledged in time.
       this.#probePacket = -1
       if (this.#probes >= PROBES_MAX) this.#failedBytes = Math.min(this.#failedBytes, this.#probeBytes)
     }
-    const wanted = this.#next()
+    const wanted = this.#next(Math.min(this.#limitBytes, roomBytes))
     if (wanted === 0) {
       const isOver = this.#failedBytes !== Number.POSITIVE_INFINITY
       this.#failedBytes = Number.POSITIVE_INFINITY
@@ -111,10 +111,10 @@ export class MtuSearch {
   }
 
   /** The next size to try: the largest that may work; 0 for none. */
-  #next(): number {
+  #next(limitBytes: number): number {
     const isOpen = (bytes: number): boolean =>
-      bytes > this.currentBytes && bytes <= this.#limitBytes && bytes < this.#failedBytes
-    if (isOpen(this.#limitBytes)) return this.#limitBytes
+      bytes > this.currentBytes && bytes <= limitBytes && bytes < this.#failedBytes
+    if (isOpen(limitBytes)) return limitBytes
     return USUAL_BYTES.findLast(isOpen) ?? 0
   }
 }

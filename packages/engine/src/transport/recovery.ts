@@ -128,6 +128,8 @@ export class Recovery {
     if (this.#ptoUs(peerMaxAckDelayUs) > nowUs) return false
     this.ptoCount += 1
     this.probesToSend = PTO_PROBES
+    // Only where nothing was acknowledged for a whole ring of packets: what is in flight has to make room.
+    if (!this.packets.hasRoom(true)) this.#loseAll(nowUs)
     // The next timeout counts from here even where no probe can leave: a timer never fires twice for one instant.
     this.#ptoBaseUs = nowUs
     return true
@@ -135,17 +137,36 @@ export class Recovery {
 
   /** Another path: everything in flight is sent again there, and nothing that was measured holds. */
   onPathChange(): void {
+    this.#takeAll()
+    this.ptoCount = 0
+    this.probesToSend = 0
+    this.rtt.reset()
+    this.detector.reset()
+    this.#controller.reset()
+  }
+
+  /** Everything in flight is lost, as after TCP's retransmission timeout. */
+  #loseAll(nowUs: number): void {
+    const sample = this.#lossSample
+    sample.nowUs = nowUs
+    sample.lostBytes = this.bytesInFlight
+    sample.lostPackets = this.packets.inFlight
+    sample.newestSentTimeUs = nowUs
+    sample.inFlightBytes = 0
+    sample.isPersistent = true
+    this.packetsLost += sample.lostPackets
+    this.#takeAll()
+    this.#controller.onLoss(sample)
+  }
+
+  /** Takes everything out of flight, to be sent again. */
+  #takeAll(): void {
     const { packets } = this
     for (let packet = packets.lowest; packet < packets.next; packet++) {
       if (packets.stateOf(packet) === PACKET_IN_FLIGHT) packets.markLost(packet, this.#listener)
     }
     packets.advance()
     this.bytesInFlight = 0
-    this.ptoCount = 0
-    this.probesToSend = 0
-    this.rtt.reset()
-    this.detector.reset()
-    this.#controller.reset()
   }
 
   #ptoUs(peerMaxAckDelayUs: number): number {

@@ -87,11 +87,13 @@ export class SentPackets {
     return this.#capacity
   }
 
-  /** Whether one more ack-eliciting packet with its records finds room, after growing if necessary. */
-  hasRoom(): boolean {
-    // A quarter of the largest ring is kept for packets that only acknowledge.
-    const bound = this.#capacity === this.#maxPackets ? this.#capacity * 0.75 : this.#capacity
-    if (this.next - this.lowest >= bound && !this.#growPackets()) return false
+  /**
+   * Whether one more ack-eliciting packet with its records finds room, after growing if necessary. Of the largest ring an
+   * eighth is kept for probes and another for packets that only acknowledge.
+   */
+  hasRoom(isProbe = false): boolean {
+    const part = this.#capacity < this.#maxPackets ? 1 : isProbe ? 7 / 8 : 6 / 8
+    if (this.next - this.lowest >= this.#capacity * part && !this.#growPackets()) return false
     return this.#recordHead - this.#recordTail + RECORDS_PER_PACKET_MAX <= this.#recordCapacity || this.#growRecords()
   }
 
