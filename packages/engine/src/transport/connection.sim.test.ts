@@ -401,6 +401,18 @@ describe('the end of a connection', () => {
     expect(pair.first.connection.writeControl(Uint8Array.of(1))).toBe(0)
   })
 
+  test('ends the handing out of control bytes at once on the side that closes', () => {
+    const pair = new Pair({ seed: 1 })
+    pair.run(() => pair.first.connection.isEstablished && pair.second.connection.isEstablished, SECOND_US)
+    pair.first.controlToSend = new Uint8Array(100_000)
+    pair.run(() => pair.second.controlBytes > 0, 2 * SECOND_US)
+    pair.second.connection.close('protocol')
+    const heard = pair.second.controlBytes
+    pair.run(() => pair.first.connection.isClosed, 3 * SECOND_US)
+    expect(pair.second.controlBytes).toBe(heard)
+    expect(pair.first.events.at(-1)).toEqual({ type: 'closed', by: 'peer', code: 'protocol' })
+  })
+
   test('comes through although its first packet is lost, when the peer still talks', () => {
     const data = new Uint8Array(256 * MIB)
     const sink = new MemorySink(data.length)

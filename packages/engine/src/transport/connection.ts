@@ -340,8 +340,9 @@ export class Connection {
 
   /** The next event; undefined when there are no more. Bytes in it are valid until the next call of any method. */
   pollEvent(): ConnectionEvent | undefined {
-    // What the peer said before it closed is delivered before the end is announced.
-    const bytes = this.#events[0]?.type === 'established' ? undefined : this.#filler.controlReceiver.read()
+    // What the peer said before it closed is handed out before the end is announced; after our own end, nothing is.
+    const isHeldBack = this.#events[0]?.type === 'established' || this.#closing !== undefined
+    const bytes = isHeldBack ? undefined : this.#filler.controlReceiver.read()
     return bytes === undefined ? this.#events.shift() : { type: 'control', bytes }
   }
 

@@ -18,7 +18,8 @@ export interface Segment {
 export interface ChunkSource {
   /**
    * Picks the next bytes never sent before, at most `maxBytes`, and writes them down in `out`. False when nothing is
-   * ready (no credit, nothing read ahead, all sent); the driver calls `Connection.wake()` when that changes.
+   * ready (no credit, nothing read ahead, all sent); the driver calls `Connection.wake()` when that changes (more credit
+   * wakes by itself). The connection may ask for several packets' worth and cuts it up.
    */
   next(maxBytes: number, out: Segment): boolean
   /** Whether bytes of `chunk` are still held; a lost segment of a chunk that is not is forgotten. */
