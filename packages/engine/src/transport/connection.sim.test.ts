@@ -285,7 +285,7 @@ describe('paths', () => {
     ['the receiver', 'second'],
   ] as const)('follows %s to a new address', (_name, mover) => {
     const { source, sink } = endless()
-    const pair = new Pair({ seed: 3, first: { source }, second: { sink } })
+    const pair = new Pair({ seed: 3, link: { rate: 4_000_000 }, first: { source }, second: { sink } })
     pair.second.connection.grantCredit(Number.MAX_SAFE_INTEGER)
     const stayer = mover === 'first' ? pair.second : pair.first
     pair.run(() => false, SECOND_US)
@@ -303,6 +303,7 @@ describe('paths', () => {
     const { source, sink } = endless()
     const pair = new Pair({
       seed: 3,
+      link: { rate: 4_000_000 },
       first: { source, candidates: [2, 20] },
       second: { sink },
     })
