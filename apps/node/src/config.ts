@@ -1,7 +1,8 @@
 /** A node's configuration, from the environment. Everything has a default. */
+
+import { isIPv4 } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { isIPv4 } from 'node:net'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { dataDirFrom } from './lifecycle/dataDir.js'
@@ -22,7 +23,8 @@ export interface NodeConfig {
   readonly logLevel: string
 }
 
-const textOf = (value: string | undefined): string | undefined => (value === undefined || value === '' ? undefined : value)
+const textOf = (value: string | undefined): string | undefined =>
+  value === undefined || value === '' ? undefined : value
 
 export const configFrom = (env: NodeJS.ProcessEnv): Result<NodeConfig> => {
   const listenHost = textOf(env['GODWIT_LISTEN']) ?? '0.0.0.0'

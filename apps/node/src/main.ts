@@ -6,10 +6,10 @@
  */
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { createNode } from './node.js'
-import { configFrom } from './config.js'
 import { EXIT, exitCodeOf, type Failure, messageOf } from '@godwit/protocol/errors'
+import { configFrom } from './config.js'
 import { writeStartError } from './lifecycle/startError.js'
+import { createNode } from './node.js'
 
 const endWith = (dataDir: string | undefined, failure: Failure): never => {
   process.stderr.write(`${messageOf(failure)}\n`)

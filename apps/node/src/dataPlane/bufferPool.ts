@@ -2,8 +2,9 @@
  * Chunk buffers of one lane worker: whole slabs are kept and reused, small ones are made to measure and left to the
  * garbage collector. What bounds the memory is the holders: credit on a receiver, read-ahead on a sender.
  */
-import { CHUNK_SIZE_BYTES } from '@godwit/protocol/limits'
+
 import type { BufferPool } from '@godwit/engine/transfer/ports'
+import { CHUNK_SIZE_BYTES } from '@godwit/protocol/limits'
 
 /** Below this a buffer of its own size is cheaper than a slab. */
 const SLAB_MIN_BYTES = CHUNK_SIZE_BYTES / 4

@@ -4,25 +4,34 @@
  * engine's.
  */
 import { randomBytes } from 'node:crypto'
-import { assert } from '@godwit/protocol/assert'
-import { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import type { Failure } from '@godwit/protocol/errors'
-import { decodeManifest } from '@godwit/protocol/manifestCodec'
-import { RangeSet } from '@godwit/protocol/rangeSet'
 import type { WindowStats } from '@godwit/engine/transfer/ports'
 import { ReceiverSession } from '@godwit/engine/transfer/receiverSession'
 import { SenderSession } from '@godwit/engine/transfer/senderSession'
 import { Connection } from '@godwit/engine/transport/connection'
 import type { CloseCode, Transmit } from '@godwit/engine/transport/types'
+import { assert } from '@godwit/protocol/assert'
+import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { Failure } from '@godwit/protocol/errors'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
+import { RangeSet } from '@godwit/protocol/rangeSet'
 import { connectionKeys } from '../crypto/packetProtection.js'
 import type { SlabPool } from './bufferPool.js'
-import type { BeginParameters, LaneReport, ReceiverParameters, SenderParameters, SessionParameters } from './messages.js'
+import type {
+  BeginParameters,
+  LaneReport,
+  ReceiverParameters,
+  SenderParameters,
+  SessionParameters,
+} from './messages.js'
 import { ReceiverDisk } from './receiverDisk.js'
 import { SenderDisk } from './senderDisk.js'
 import { UdpSocket } from './udpSocket.js'
 
 /** Datagrams built in one turn of the loop before I/O gets its turn again. */
 const TRANSMITS_PER_TURN = 256
+/** Milliseconds that an ended session's socket stays at the most, and between two looks at it. */
+const LINGER_MAX_MS = 2000
+const LINGER_STEP_MS = 20
 /** Bytes that mark what belongs to the rendezvous' address service rather than to the session: see `observe`. */
 const RAW_MAX_BYTES = 64
 
@@ -281,20 +290,25 @@ export class LaneSession {
     if (this.#isEnded) return
     this.#sender?.pump()
     this.#receiver?.pump()
-    let sent = 0
-    for (; sent < TRANSMITS_PER_TURN; sent++) {
-      const buffer = socket.takeBuffer()
-      if (buffer === undefined) break
-      if (!connection.pollTransmit(now, buffer, this.#transmit)) {
-        socket.giveBuffer(buffer)
-        break
-      }
-      socket.send(buffer, this.#transmit.length, this.#transmit.pathId)
-    }
+    const sent = this.#transmitAll(connection, socket, now)
     this.#drainEvents(connection)
     if (this.#isEnded) return
     if (sent === TRANSMITS_PER_TURN) this.#schedule()
     else this.#arm()
+  }
+
+  /** Sends what may leave now, up to the bound of a turn; how many datagrams that were. */
+  #transmitAll(connection: Connection, socket: UdpSocket, now: number): number {
+    for (let sent = 0; sent < TRANSMITS_PER_TURN; sent++) {
+      const buffer = socket.takeBuffer()
+      if (buffer === undefined) return sent
+      if (!connection.pollTransmit(now, buffer, this.#transmit)) {
+        socket.giveBuffer(buffer)
+        return sent
+      }
+      socket.send(buffer, this.#transmit.length, this.#transmit.pathId)
+    }
+    return TRANSMITS_PER_TURN
   }
 
   #arm(): void {
@@ -369,6 +383,21 @@ export class LaneSession {
     return window
   }
 
+  /** CLOSE is sent a few times more, in case the first one was lost; then the socket goes. */
+  #linger(untilUs: number): void {
+    const connection = this.#connection
+    const socket = this.#socket
+    if (socket === undefined) return
+    const now = nowUs()
+    if (connection === undefined || connection.isDrained || now >= untilUs) {
+      socket.close()
+      return
+    }
+    if (now >= connection.pollTimeout()) connection.handleTimeout(now)
+    this.#transmitAll(connection, socket, now)
+    setTimeout(() => this.#linger(untilUs), LINGER_STEP_MS)
+  }
+
   #end(cause: Ended['cause'], code: CloseCode | null): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -377,7 +406,6 @@ export class LaneSession {
     this.#sender?.stop()
     this.#receiver?.stop()
     const post = (): void => {
-      this.#socket?.close()
       this.#post({
         type: 'ended',
         key: this.#key,
@@ -389,6 +417,7 @@ export class LaneSession {
       })
       this.#onEnded()
     }
+    this.#linger(nowUs() + LINGER_MAX_MS * 1000)
     // Files are closed before the end is told: the next session may open them at once.
     Promise.all([this.#senderDisk?.close(), this.#receiverDisk?.close()]).then(post, (error: unknown) => {
       setImmediate(() => {

@@ -2,12 +2,13 @@
  * What the node's main thread and a lane's worker thread say to each other. Secrets cross here as bytes (a thread of
  * the same process) and are wiped by the worker when the session has its keys.
  */
-import type { Failure } from '@godwit/protocol/errors'
-import type { ReceiverReport, SenderReport, WindowStats } from '@godwit/engine/transfer/ports'
-import type { RangePair } from '@godwit/protocol/rangeSet'
-import type { RetransmitReason } from '@godwit/protocol/controlMessages'
+
 import type { ConnectionIds, TrafficSecrets } from '@godwit/engine/handshake/keySchedule'
+import type { ReceiverReport, SenderReport, WindowStats } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
+import type { RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { Failure } from '@godwit/protocol/errors'
+import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
 
@@ -52,7 +53,13 @@ export interface BeginParameters {
 /** From the main thread to the worker. `key` names a session; the main thread makes it. */
 export type LaneCommand =
   | { readonly type: 'open'; readonly key: string; readonly host: string }
-  | { readonly type: 'raw'; readonly key: string; readonly ip: string; readonly port: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'raw'
+      readonly key: string
+      readonly ip: string
+      readonly port: number
+      readonly bytes: Uint8Array
+    }
   | {
       readonly type: 'start'
       readonly key: string
@@ -62,7 +69,12 @@ export type LaneCommand =
   | { readonly type: 'begin'; readonly key: string; readonly begin: BeginParameters }
   | { readonly type: 'decline'; readonly key: string }
   | { readonly type: 'confirmDurable'; readonly key: string; readonly ranges: readonly RangePair[] }
-  | { readonly type: 'requestRetransmit'; readonly key: string; readonly ranges: readonly RangePair[]; readonly reason: RetransmitReason }
+  | {
+      readonly type: 'requestRetransmit'
+      readonly key: string
+      readonly ranges: readonly RangePair[]
+      readonly reason: RetransmitReason
+    }
   | { readonly type: 'requeue'; readonly key: string; readonly ranges: readonly RangePair[] }
   | { readonly type: 'confirmCompletion'; readonly key: string }
   | { readonly type: 'announceFiles'; readonly key: string; readonly first: number; readonly count: number }

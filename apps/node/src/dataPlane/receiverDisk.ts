@@ -2,13 +2,14 @@
  * The disk of a receiving session: the engine's requests (write, checkpoint, verify, finalize) carried out on the
  * staging folder. The order that durability rests on is the staging's; this file only joins the two.
  */
+
+import type { ReceiverIo, WriteOutcome } from '@godwit/engine/transfer/ports'
 import { assert } from '@godwit/protocol/assert'
 import { equalBytes } from '@godwit/protocol/bytes'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
-import type { ReceiverIo, WriteOutcome } from '@godwit/engine/transfer/ports'
 import { blake3Of } from '../crypto/blake3.js'
 import { type FinishedFile, finalize } from '../files/finalize.js'
 import { Staging } from '../files/staging.js'

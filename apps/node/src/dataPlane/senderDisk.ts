@@ -2,11 +2,12 @@
  * Reads and hashes for a sending session: chunks, and whole files along the way. Chunks that are read in order feed
  * their file's hash for nothing; a file that was not read from its start to its end is read once more for it.
  */
+
+import type { SenderIo } from '@godwit/engine/transfer/ports'
 import { assert } from '@godwit/protocol/assert'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { Failure } from '@godwit/protocol/errors'
 import { CHUNK_SIZE_BYTES } from '@godwit/protocol/limits'
-import type { SenderIo } from '@godwit/engine/transfer/ports'
 import { Blake3Stream, blake3Of } from '../crypto/blake3.js'
 import { type SourceFile, SourceFiles } from '../files/sourceFiles.js'
 

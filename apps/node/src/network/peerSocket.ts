@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Candidate } from '@godwit/protocol/candidates'
-import { CANDIDATES_MAX } from '@godwit/protocol/limits'
 import type { Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
+import { CANDIDATES_MAX } from '@godwit/protocol/limits'
 import type { DataPlane, DataSession, SessionReport } from '../dataPlane/dataPlane.js'
 import { askForAddress } from '../rendezvous/observation.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'

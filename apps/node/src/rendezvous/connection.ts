@@ -1,7 +1,8 @@
 /** The typed tRPC client of one rendezvous: calls over HTTP, subscriptions over SSE; the token goes in each call's context. */
 import type { AppRouter } from '@godwit/rendezvous/api'
 import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink, type TRPCClient } from '@trpc/client'
-import { EventSource, type FetchLike } from 'eventsource'
+import type { FetchLike } from 'eventsource'
+import { ClosableEventSource } from './closableEventSource.js'
 
 /** Bytes of one answer to a call: those of a rendezvous are below 1 KiB. */
 const ANSWER_MAX_BYTES = 64 * 1024
@@ -22,7 +23,7 @@ export const connectRpc = (url: string): RendezvousRpc => {
         condition: (op) => op.type === 'subscription',
         true: httpSubscriptionLink({
           url: base,
-          EventSource,
+          EventSource: ClosableEventSource,
           eventSourceOptions: ({ op }) => ({ fetch: fetchWith(authorizationOf(op.context)) }),
         }),
         false: httpLink({

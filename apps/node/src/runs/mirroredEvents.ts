@@ -1,6 +1,7 @@
 /** Which events of a room are mirrored into a transfer's stream, and in which form. */
-import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
+
 import type { MirroredEvent } from '@godwit/engine/domain/transfer/commands'
+import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 
 export const mirroredEventOf = (item: Extract<RoomFeedItem, { kind: 'event' }>): MirroredEvent | undefined => {
   const { event, roomVersion } = item

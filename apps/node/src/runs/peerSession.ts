@@ -2,12 +2,13 @@
  * The data session with one peer, from bound socket to `ended`: opens it in the data plane once the handshake has given
  * the keys, and records that it was opened and lost.
  */
+
+import type { SessionKeys } from '@godwit/engine/handshake/types'
+import type { CloseCode } from '@godwit/engine/transport/types'
 import type { ErrorCode, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
-import type { SessionKeys } from '@godwit/engine/handshake/types'
-import type { CloseCode } from '@godwit/engine/transport/types'
-import type { SessionReport, SessionCommand } from '../dataPlane/dataPlane.js'
+import type { SessionCommand, SessionReport } from '../dataPlane/dataPlane.js'
 import type { ReceiverParameters, SenderParameters } from '../dataPlane/messages.js'
 import type { PeerSocket } from '../network/peerSocket.js'
 

@@ -1,6 +1,7 @@
 /** A transfer that runs on this node: what jobs, the API and the data plane's reports do to it. */
-import type { RangePair } from '@godwit/protocol/rangeSet'
+
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { RangePair } from '@godwit/protocol/rangeSet'
 
 export interface Run {
   readonly transferId: string

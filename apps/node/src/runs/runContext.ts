@@ -1,7 +1,8 @@
 /** What a running transfer works with: the node's parts, put together once by `main`. */
-import type { Logger } from 'pino'
-import type { Result } from '@godwit/protocol/errors'
+
 import type { HandshakeCrypto } from '@godwit/engine/ports/handshakeCrypto'
+import type { Result } from '@godwit/protocol/errors'
+import type { Logger } from 'pino'
 import type { DataPlane } from '../dataPlane/dataPlane.js'
 import type { TransferRecords } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'

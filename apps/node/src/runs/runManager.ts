@@ -28,7 +28,8 @@ export class RunManager {
     const known = this.get(transferId)
     if (known !== undefined || this.#isStopped || !this.#isWanted(projection)) return known
     const role = projection.transfer.status === 'none' ? undefined : projection.transfer.run.role
-    const run = role === 'sender' ? new SenderRun(this.#context, transferId) : new ReceiverRun(this.#context, transferId)
+    const run =
+      role === 'sender' ? new SenderRun(this.#context, transferId) : new ReceiverRun(this.#context, transferId)
     this.#runs.set(transferId, run)
     return run
   }

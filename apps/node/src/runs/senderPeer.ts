@@ -2,13 +2,7 @@
  * One receiver of a sending transfer: answers its handshakes, runs its data session, records what it holds. Each
  * receiver has its own keys, its own session and its own fate.
  */
-import type { Failure, Result } from '@godwit/protocol/errors'
-import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
-import { makeOfferPreview } from '@godwit/protocol/offer'
-import type { RangePair } from '@godwit/protocol/rangeSet'
-import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
-import { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import { decodeManifest } from '@godwit/protocol/manifestCodec'
+
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { receiverOf } from '@godwit/engine/domain/transfer/state'
 import { MailboxResponder } from '@godwit/engine/handshake/mailboxResponder'
@@ -16,14 +10,21 @@ import { RoomPassphrase } from '@godwit/engine/handshake/pairingKeys'
 import type { RoomIdentity } from '@godwit/engine/handshake/pairingResponder'
 import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
 import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
-import type { CloseCode } from '@godwit/engine/transport/types'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
-import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import type { CloseCode } from '@godwit/engine/transport/types'
+import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { Failure, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
+import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
+import { makeOfferPreview } from '@godwit/protocol/offer'
+import type { RangePair } from '@godwit/protocol/rangeSet'
+import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
-import { resumptionOf, withResumption, NO_SECRETS } from '../secrets/transferSecrets.js'
+import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import type { EndedReport, InnerReport } from './peerSession.js'
 import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
@@ -61,7 +62,6 @@ export class SenderPeer {
   #plan: ChunkPlan | undefined
   #hashes: Uint8Array = new Uint8Array(0)
   #hashesTimer: NodeJS.Timeout | undefined
-  #lastAtMs = 0
 
   constructor(options: SenderPeerOptions) {
     this.#options = options
@@ -128,7 +128,8 @@ export class SenderPeer {
     if (!read.ok || read.value === null) return false
     const secrets = read.value
     this.#resumption = resumptionOf(secrets, receiver)
-    const mayPair = transfer.status === 'active' && known.phase.is === 'admitted' && !(transfer.run.room?.isLocked ?? false)
+    const mayPair =
+      transfer.status === 'active' && known.phase.is === 'admitted' && !(transfer.run.room?.isLocked ?? false)
     if (!mayPair || secrets.passphrase === null || secrets.roomSalt === null || secrets.roomKey === null) {
       this.#room = null
       return true
@@ -242,7 +243,6 @@ export class SenderPeer {
     this.#session?.close('replaced')
     await this.#loseSession('ERR_SESSION_LOST')
     this.#session = session
-    this.#lastAtMs = 0
     session.start(
       keys,
       { role: 'sender', manifest, sources, fileHashes: this.#hashes },

@@ -3,15 +3,16 @@
  * session with each. What it learns it records first; what is recorded it acts on, here or after the job that the event
  * leads to.
  */
-import type { RangePair } from '@godwit/protocol/rangeSet'
-import { generateWords } from '@godwit/protocol/words'
+
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Receiver } from '@godwit/engine/domain/transfer/state'
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
 import { GUESSES_MAX_GENERATED, GUESSES_MAX_PASSWORD } from '@godwit/protocol/limits'
+import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
-import type { Receiver } from '@godwit/engine/domain/transfer/state'
-import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import { generateWords } from '@godwit/protocol/words'
 import { Secret } from '../crypto/secret.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
@@ -38,6 +39,7 @@ export class SenderRun implements Run {
   #token = ''
   #isStopped = false
   #isOver = false
+  #isPaused = false
   #retryTimer: NodeJS.Timeout | undefined
   /** Why the room could not be opened yet. */
   openFailure: Failure | undefined
@@ -79,8 +81,11 @@ export class SenderRun implements Run {
     switch (transfer.status) {
       case 'active':
         if (await this.#enter(projection, record)) await this.#serve(record)
+        if (this.#isPaused) this.#wakeReceivers(projection)
+        this.#isPaused = false
         return
       case 'paused':
+        this.#isPaused = true
         for (const peer of this.#peers.values()) peer.close('paused')
         return
       case 'failed':
@@ -126,10 +131,15 @@ export class SenderRun implements Run {
     })
     this.#link.start()
     // Receivers that were connected before a restart of this node learn at once that it is back.
-    for (const receiver of receiversOf(projection)) {
-      if (receiver.name !== '' && receiver.phase.is !== 'left') this.#peerOf(receiver.id).wake()
-    }
+    this.#wakeReceivers(projection)
     return true
+  }
+
+  /** Tells those that had a session to come for another one. */
+  #wakeReceivers(projection: TransferProjection): void {
+    for (const { id, name, phase } of receiversOf(projection)) {
+      if (name !== '' && phase.is !== 'left' && phase.is !== 'completed') this.#peerOf(id).wake()
+    }
   }
 
   async #onOpenFailure(failure: Failure): Promise<void> {
@@ -194,9 +204,7 @@ export class SenderRun implements Run {
     const projection = await this.#context.log.read(this.transferId)
     if (projection === undefined || projection.transfer.status !== 'active') return
     const { run } = projection.transfer
-    const served = run.receivers.filter(({ phase }) =>
-      ['admitted', 'offered', 'accepted'].includes(phase.is),
-    ).length
+    const served = run.receivers.filter(({ phase }) => ['admitted', 'offered', 'accepted'].includes(phase.is)).length
     const waiting = run.receivers
       .filter(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
       .sort((a, b) => placeOf(a) - placeOf(b))

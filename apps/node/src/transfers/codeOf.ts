@@ -1,7 +1,8 @@
 /** The code of a sending transfer, from its room and its secrets. */
+
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { formatCode, parseAddress } from '@godwit/protocol/code'
 import type { CodeWords } from '@godwit/protocol/words'
-import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { TransferRecord } from '../records/transferRecord.js'
 import type { TransferSecrets } from '../secrets/transferSecrets.js'
 
@@ -14,7 +15,8 @@ export const codeOf = (
   secrets: TransferSecrets | null,
   record: TransferRecord,
 ): string | undefined => {
-  if (projection === undefined || projection.transfer.status === 'none' || secrets?.passphrase === null) return undefined
+  if (projection === undefined || projection.transfer.status === 'none' || secrets?.passphrase === null)
+    return undefined
   const { room } = projection.transfer.run
   if (room === undefined || secrets === null) return undefined
   const address = room.advertise === null ? undefined : parseAddress(room.advertise)

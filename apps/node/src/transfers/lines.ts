@@ -1,4 +1,7 @@
 /** What clients see of a transfer: its view, its offer and its last line, from projection and record. */
+
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import { viewOf } from '@godwit/engine/projections/transferView'
 import type { CompletedLine, EventLine, FailedLine, OfferedLine, TransferView } from '@godwit/protocol/api'
 import { displayName } from '@godwit/protocol/displayName'
 import { messageOf } from '@godwit/protocol/errors'
@@ -6,8 +9,6 @@ import type { RecordedEvent } from '@godwit/protocol/events'
 import type { ManifestFile } from '@godwit/protocol/manifest'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
-import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
-import { viewOf } from '@godwit/engine/projections/transferView'
 import type { TransferRecords } from '../records/transferRecord.js'
 
 /** Names shown of a transfer in lists, and files shown of an offer. */

@@ -2,11 +2,13 @@
  * What a node does at its start, rather than wait for the queues to notice: every unfinished transfer gets a wake-up of
  * its own, and one whose stream is gone (Redis lost everything) gets it again from its record.
  */
-import type { Logger } from 'pino'
+
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { eventIdOf } from '@godwit/protocol/events'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { Queues } from '@godwit/redis/queues'
+import type { Logger } from 'pino'
 import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
 import { logEnqueued } from './enqueue.js'
 import type { TransferLog } from './transferLog.js'
@@ -29,7 +31,22 @@ export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps)
       await logEnqueued(log, record, chunkCountOf(records, record))
       continue
     }
+    await closeLostSessions(log, projection)
     await queues.wake('transfers', { streamId: id, eventId: eventIdOf(id, projection.version) }, occasion)
+  }
+}
+
+/** Sessions that were running when the node died are gone: the log says so before a new one is opened. */
+const closeLostSessions = async (log: TransferLog, { transferId, transfer }: TransferProjection): Promise<void> => {
+  if (transfer.status === 'none') return
+  for (const { id: receiver, session } of transfer.run.receivers) {
+    if (session === undefined) continue
+    await log.execute(transferId, {
+      type: 'loseSession',
+      receiver,
+      session: session.number,
+      reason: 'ERR_SESSION_LOST',
+    })
   }
 }
 

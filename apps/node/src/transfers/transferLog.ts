@@ -3,16 +3,16 @@
  * somebody else was first. Everything that changes a transfer goes through here.
  */
 import { randomUUID } from 'node:crypto'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import { fail, ok } from '@godwit/protocol/errors'
-import type { RecordedEvent } from '@godwit/protocol/events'
-import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { decide } from '@godwit/engine/domain/transfer/decide'
 import { initialTransfer } from '@godwit/engine/domain/transfer/state'
 import type { EventStore, Fence } from '@godwit/engine/ports/eventStore'
 import type { Projector } from '@godwit/engine/projections/projector'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { Failure, Result } from '@godwit/protocol/errors'
+import { fail, ok } from '@godwit/protocol/errors'
+import type { RecordedEvent } from '@godwit/protocol/events'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
 
 /** Races lost in a row before a command gives up: each means that somebody else has moved on. */
 const CONFLICTS_MAX = 100

@@ -1,9 +1,10 @@
 /** Watching one transfer: its progress at most four times a second, its offer, its end; nothing is missed. */
-import { PROGRESS_PER_SECOND_MAX } from '@godwit/protocol/limits'
-import { messageOf } from '@godwit/protocol/errors'
+
+import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
 import { foldTransfer, initialTransferProjection } from '@godwit/engine/projections/transferProjection'
 import { progressOf } from '@godwit/engine/projections/transferView'
-import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
+import { messageOf } from '@godwit/protocol/errors'
+import { PROGRESS_PER_SECOND_MAX } from '@godwit/protocol/limits'
 import type { TransferRecords } from '../records/transferRecord.js'
 import type { WatchedLine } from '../service.js'
 import { lastLineOf, offeredLineOf } from './lines.js'

@@ -2,8 +2,9 @@
  * What the four queues' workers do. A job is a wake-up: each reads the log, moves the projection on, and lets the
  * transfer's run do what is due. Coming twice, late or in another order does no harm.
  */
-import type { QueueName } from '@godwit/engine/ports/outbox'
+
 import type { Leases } from '@godwit/engine/ports/leases'
+import type { QueueName } from '@godwit/engine/ports/outbox'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { parseEventId } from '@godwit/protocol/events'
 import { LEASE_TTL_MS, TRANSFER_SLICE_MS } from '@godwit/protocol/limits'

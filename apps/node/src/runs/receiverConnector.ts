@@ -1,0 +1,217 @@
+/**
+ * The receiver's way to a session: begins a handshake, by the code the first time and by the stored secret afterwards,
+ * and begins another one until the two sides are together. What the keys are used for is the caller's.
+ */
+
+import { PairingInitiator } from '@godwit/engine/handshake/pairingInitiator'
+import { ResumeInitiator } from '@godwit/engine/handshake/resumeInitiator'
+import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
+import type { HandshakeContext, HandshakeStep, Pairing, SessionKeys } from '@godwit/engine/handshake/types'
+import type { Failure } from '@godwit/protocol/errors'
+import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
+import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
+import { openPeerSocket } from '../network/peerSocket.js'
+import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
+import { describe } from '../transfers/transferLog.js'
+import { PeerSession } from './peerSession.js'
+import type { RunContext } from './runContext.js'
+
+/** Milliseconds that a handshake may take before the next one begins: pairing stretches the words on both sides. */
+const PAIRING_ATTEMPT_MS = 10_000
+const RESUMING_ATTEMPT_MS = 4000
+/** Milliseconds before an attempt: the first at once, then growing. */
+const ATTEMPT_DELAYS_MS = [0, 100, 300, 1000, 2000] as const
+
+type Machine = PairingInitiator | ResumeInitiator
+
+export interface ReceiverConnectorOptions {
+  readonly context: RunContext
+  readonly transferId: string
+  /** Our id in the room. */
+  readonly receiver: () => string
+  readonly client: () => RendezvousClient | undefined
+  readonly post: (message: Uint8Array) => Promise<void>
+  /** Whether a session is of use now: not while the user is asked, nor after the end. */
+  readonly isWanted: () => Promise<boolean>
+  /** The transfer cannot go on. */
+  readonly fail: (failure: Failure) => Promise<void>
+  /** Runs a task in the order of the transfer. */
+  readonly spawn: (task: () => Promise<void>) => void
+  /** The sender proved that it knows the code. */
+  readonly onPaired: (pairing: Pairing) => Promise<void>
+  /** The secrets are stored: the session may start. */
+  readonly onKeys: (keys: SessionKeys, session: PeerSession) => Promise<void>
+}
+
+export class ReceiverConnector {
+  readonly #options: ReceiverConnectorOptions
+  #resumption: ResumptionSecrets | null = null
+  #machine: Machine | undefined
+  /** The socket whose candidates the handshake under way tells. */
+  #prepared: PeerSession | undefined
+  #attempts = 0
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+
+  constructor(options: ReceiverConnectorOptions) {
+    this.#options = options
+  }
+
+  /** Whether the two sides have paired before: then the code is not needed any more. */
+  async hasPaired(): Promise<boolean> {
+    const { context, transferId, receiver } = this.#options
+    const secrets = await context.secrets.read(transferId)
+    return secrets.ok && secrets.value !== null && resumptionOf(secrets.value, receiver()) !== null
+  }
+
+  /** Sees to it that an attempt is under way or due. */
+  connect(): void {
+    if (this.#isStopped || this.#machine !== undefined || this.#timer !== undefined) return
+    const delay = ATTEMPT_DELAYS_MS[Math.min(this.#attempts, ATTEMPT_DELAYS_MS.length - 1)] ?? 0
+    this.#attempts += 1
+    this.#after(delay, () => this.#attempt())
+  }
+
+  /** The next attempt is made at once: the other side is there again, or a session worked. */
+  reset(): void {
+    this.#attempts = 0
+  }
+
+  async onMessage(message: Uint8Array): Promise<void> {
+    const machine = this.#machine
+    if (machine === undefined) return
+    const step = await machine.handle(message)
+    if (this.#machine === machine) await this.#onStep(step)
+  }
+
+  /** The first authentic datagram came: the sender has stored the new secret too, and the old one goes. */
+  async confirmUse(): Promise<void> {
+    if (this.#resumption !== null) await this.#store(confirmUse(this.#resumption))
+  }
+
+  /** Gives up the attempt under way; `connect` begins another. */
+  cancel(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#machine = undefined
+    this.#prepared?.close('done')
+    this.#prepared = undefined
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.cancel()
+  }
+
+  #after(ms: number, task: () => Promise<void>): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#options.spawn(task)
+    }, ms)
+  }
+
+  async #attempt(): Promise<void> {
+    const { context, transferId, receiver, isWanted, fail, post } = this.#options
+    if (this.#isStopped || this.#machine !== undefined || !(await isWanted())) return
+    const read = await context.secrets.read(transferId)
+    if (!read.ok) return fail(read.failure)
+    const secrets = read.value ?? NO_SECRETS
+    this.#resumption = resumptionOf(secrets, receiver())
+    if (this.#resumption === null && secrets.passphrase === null) return fail({ code: 'ERR_RESUME_REFUSED' })
+    if (this.#resumption === null && secrets.exposedHandshakes >= EXPOSED_HANDSHAKES_MAX) {
+      return fail({ code: 'ERR_WRONG_CODE', detail: 'the other side did not prove that it knows the code' })
+    }
+    const machine =
+      this.#resumption !== null
+        ? new ResumeInitiator(this.#handshakeContext(), this.#resumption.current)
+        : new PairingInitiator(this.#handshakeContext(), secrets.passphrase?.text.bytes() ?? new Uint8Array())
+    this.#machine = machine
+    this.#after(this.#resumption === null ? PAIRING_ATTEMPT_MS : RESUMING_ATTEMPT_MS, async () => {
+      if (this.#machine !== machine) return
+      this.cancel()
+      this.connect()
+    })
+    await post(machine.start())
+  }
+
+  #handshakeContext(): HandshakeContext {
+    const { context, transferId, client } = this.#options
+    const { crypto, deviceName, listenHost, plane } = context
+    return {
+      crypto,
+      deviceName,
+      candidatePolicy: { allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)) },
+      localCandidates: async () => {
+        const rendezvous = client()
+        if (rendezvous === undefined) return []
+        this.#prepared?.close('done')
+        this.#prepared = undefined
+        const opened = await openPeerSocket({ plane, rendezvous, listenHost })
+        if (!opened.ok) {
+          context.logger.error({ transferId }, describe(opened.failure))
+          return []
+        }
+        this.#prepared = new PeerSession(opened.value)
+        return this.#prepared.candidates
+      },
+    }
+  }
+
+  async #onStep(step: HandshakeStep): Promise<void> {
+    const { post, fail, onPaired } = this.#options
+    switch (step.kind) {
+      case 'ignored':
+        return
+      case 'send':
+        if (step.exposesGuess) await this.#countExposure()
+        await post(step.message)
+        return
+      case 'paired':
+        if (!(await this.#store(step.pairing.resumption))) return
+        await onPaired(step.pairing)
+        await this.#start(step.pairing)
+        return
+      case 'resumed':
+        if (!(await this.#store(step.session.resumption))) return
+        await this.#start(step.session)
+        return
+      case 'failed':
+        this.cancel()
+        if (step.failure.code === 'ERR_WRONG_CODE' || step.failure.code === 'ERR_VERSION_UNSUPPORTED') {
+          return fail(step.failure)
+        }
+        this.connect()
+        return
+    }
+  }
+
+  async #start(keys: SessionKeys): Promise<void> {
+    const session = this.#prepared
+    this.#prepared = undefined
+    this.cancel()
+    if (session !== undefined) await this.#options.onKeys(keys, session)
+  }
+
+  /** On disk before it is posted: with our confirmation whoever answers may test one guess. */
+  async #countExposure(): Promise<void> {
+    const { context, transferId } = this.#options
+    await context.secrets.update(transferId, (secrets) => {
+      const before = secrets ?? NO_SECRETS
+      return { ...before, exposedHandshakes: before.exposedHandshakes + 1 }
+    })
+  }
+
+  /** With the first resumption secret the words are not needed any more. */
+  async #store(resumption: ResumptionSecrets): Promise<boolean> {
+    const { context, transferId, receiver, fail } = this.#options
+    const stored = await context.secrets.update(transferId, (secrets) => ({
+      ...withResumption(secrets ?? NO_SECRETS, receiver(), resumption),
+      passphrase: null,
+      exposedHandshakes: 0,
+    }))
+    this.#resumption = resumption
+    if (!stored.ok) await fail(stored.failure)
+    return stored.ok
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * The receiver's data session: from the offer to the files under their names. It records what the session reports and
+ * tells the sender only what is recorded: data, fsync, event, durable ack.
+ */
+
+import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import type { SessionKeys } from '@godwit/engine/handshake/types'
+import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { ReceiverReport } from '@godwit/engine/transfer/ports'
+import type { CloseCode } from '@godwit/engine/transport/types'
+import { equalBytes } from '@godwit/protocol/bytes'
+import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { Failure, Result } from '@godwit/protocol/errors'
+import type { RecordedEvent } from '@godwit/protocol/events'
+import { LOG_AWAY_MAX_MS } from '@godwit/protocol/limits'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { checkDiskSpace, checkOutputDir } from '../files/diskSpace.js'
+import { Staging } from '../files/staging.js'
+import type { TransferRecord } from '../records/transferRecord.js'
+import { describe } from '../transfers/transferLog.js'
+import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
+import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
+import type { RunContext } from './runContext.js'
+
+/** A session younger than this is not given up because the sender says that it is there again. */
+const FRESH_SESSION_MS = 3000
+/** Names at the top of a transfer that its record keeps. */
+const TOP_NAMES_KEPT = 1000
+
+export interface ReceiverDataOptions {
+  readonly context: RunContext
+  readonly transferId: string
+  /** Our id in the room. */
+  readonly receiver: () => string
+  readonly execute: (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
+  readonly fail: (failure: Failure) => Promise<void>
+  readonly sync: () => Promise<void>
+  readonly spawn: (task: () => Promise<void>) => void
+  /** A path works: the handshake's secrets are confirmed. */
+  readonly onEstablished: () => Promise<void>
+  /** The session is gone and was not given up by us for good. */
+  readonly onLost: () => void
+  readonly onCompletionKnown: () => Promise<void>
+}
+
+export class ReceiverData {
+  readonly #options: ReceiverDataOptions
+  #session: PeerSession | undefined
+  #hasBegun = false
+  #plan: ChunkPlan | undefined
+
+  constructor(options: ReceiverDataOptions) {
+    this.#options = options
+  }
+
+  get isOpen(): boolean {
+    return this.#session !== undefined
+  }
+
+  get isEstablished(): boolean {
+    return this.#session?.isEstablished === true
+  }
+
+  /** Whether it has just begun: a sender that says it is there again means this session. */
+  get isFresh(): boolean {
+    return this.#session !== undefined && performance.now() - this.#session.startedAt < FRESH_SESSION_MS
+  }
+
+  close(code: CloseCode): void {
+    this.#session?.close(code)
+  }
+
+  /** Tells the sender why this side ends, and ends. */
+  failSession(failure: Failure): void {
+    this.#session?.command({ type: 'fail', failure })
+    this.#session?.close('cancelled')
+  }
+
+  requestRetransmit(ranges: readonly RangePair[], reason: RetransmitReason): void {
+    this.#session?.command({ type: 'requestRetransmit', ranges, reason })
+  }
+
+  start(keys: SessionKeys, session: PeerSession): void {
+    const { execute, receiver, spawn, onEstablished } = this.#options
+    this.#session?.close('replaced')
+    this.#session = session
+    this.#hasBegun = false
+    session.start(
+      keys,
+      { role: 'receiver' },
+      null,
+      {
+        onEstablished: async (report) => {
+          if (this.#session !== session) return
+          await onEstablished()
+          const opened = await execute({
+            type: 'openSession',
+            receiver: receiver(),
+            path: report.path,
+            family: report.family,
+            mtu: report.mtu,
+            trains: report.trains,
+          })
+          session.number = sessionNumberOf(opened)
+        },
+        onReport: async (report) => {
+          if (this.#session === session) await this.#onReport(session, report)
+        },
+        onEnded: (report) => this.#onEnded(session, report),
+      },
+      spawn,
+    )
+  }
+
+  /** The user has accepted and a session stands: opens the staging in the data plane, once for each session. */
+  async begin(projection: TransferProjection, record: TransferRecord): Promise<void> {
+    const { context, transferId, fail } = this.#options
+    const manifest = context.records.readManifest(transferId)
+    const session = this.#session
+    if (this.#hasBegun || this.#plan === undefined || manifest === undefined || session === undefined) return
+    if (record.output === null) return
+    this.#hasBegun = true
+    if (!record.isAccepted) context.records.update(transferId, { isAccepted: true })
+    const own = this.#own(projection)
+    const writable = await checkOutputDir(record.output)
+    if (!writable.ok) return fail(writable.failure)
+    const bytes = this.#plan.totalBytes - (own?.ackedBytes ?? 0)
+    const space = await checkDiskSpace(record.output, { bytes, files: this.#plan.fileCount })
+    if (!space.ok) return fail(space.failure)
+    session.command({
+      type: 'begin',
+      begin: { transferId, outputDir: record.output, manifest: Uint8Array.from(manifest), claimed: own?.acked ?? [] },
+    })
+  }
+
+  /** Removes what was staged: the transfer is complete and recorded as such, or was given up. */
+  async discardStaging(): Promise<void> {
+    const { context, transferId } = this.#options
+    const output = context.records.get(transferId)?.output ?? null
+    if (output === null) return
+    const discarded = await Staging.discard(output, transferId)
+    if (!discarded.ok) context.logger.warn({ transferId }, describe(discarded.failure))
+  }
+
+  #own({ transfer }: TransferProjection): Receiver | undefined {
+    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#options.receiver())
+  }
+
+  async #onReport(session: PeerSession, report: InnerReport): Promise<void> {
+    const { context, transferId, execute, receiver } = this.#options
+    switch (report.type) {
+      case 'begun':
+        return this.#onBegun(report.held, report.isResumed)
+      case 'filesCompleted': {
+        const { first, count } = report
+        await execute({ type: 'completeFiles', receiver: receiver(), first, count })
+        session.command({ type: 'announceFiles', first, count })
+        return
+      }
+      case 'files':
+        context.records.writeFiles(transferId, report.files)
+        return
+      case 'receiver':
+        return this.#onReceiverReport(session, report.report, report.stats)
+      case 'sender':
+        return
+    }
+  }
+
+  async #onReceiverReport(
+    session: PeerSession,
+    report: ReceiverReport,
+    stats: Extract<InnerReport, { type: 'receiver' }>['stats'],
+  ): Promise<void> {
+    switch (report.type) {
+      case 'offered':
+        return this.#onOffered(report.manifest)
+      case 'checkpoint': {
+        const { sinceMs, rttUs, corrupted } = stats
+        const rate = Math.round((report.bytes * 1000) / sinceMs)
+        await this.#ack(report.ranges, { sinceMs, rttUs, rate, lost: 0, retransmitted: 0, corrupted })
+        session.command({ type: 'confirmDurable', ranges: report.ranges })
+        return
+      }
+      case 'rejected':
+        return this.#reject(report.ranges, report.reason)
+      case 'verifying':
+        return
+      case 'finalized':
+        return this.#onFinalized(session)
+      case 'completionKnown':
+        return this.#options.onCompletionKnown()
+      case 'peerFailed':
+      case 'failed':
+        session.close('done')
+        return this.#options.fail(report.failure)
+    }
+  }
+
+  /** Checks the list of files before the user sees it; nothing of a list that is refused is kept. */
+  async #onOffered(manifest: Uint8Array): Promise<void> {
+    const { context, transferId, execute, receiver, fail, sync } = this.#options
+    const { records, log } = context
+    const projection = await log.read(transferId)
+    const record = records.get(transferId)
+    if (projection === undefined || record === undefined) return
+    const decoded = decodeManifest(manifest)
+    if (!decoded.ok) return fail(decoded.failure)
+    const known = records.readManifest(transferId)
+    if (known !== undefined && !equalBytes(known, manifest)) {
+      return fail({ code: 'ERR_PEER_PROTOCOL', detail: 'another list of files was offered than before' })
+    }
+    const plan = ChunkPlan.of(decoded.value)
+    this.#plan = plan
+    const { transfer } = projection
+    if (transfer.status === 'completed') {
+      const milliseconds = Math.round(transfer.seconds * 1000)
+      this.#session?.command({ type: 'announceCompletion', bytes: transfer.bytes, milliseconds })
+      return
+    }
+    if (known === undefined) {
+      records.writeManifest(transferId, manifest)
+      const names = [...new Set(decoded.value.entries.map(({ path }) => path[0] ?? ''))].slice(0, TOP_NAMES_KEPT)
+      records.update(transferId, { names, fileCount: plan.fileCount, totalBytes: plan.totalBytes })
+    }
+    const { fileCount, totalBytes, chunkCount } = plan
+    const offered = await execute({ type: 'offer', receiver: receiver(), fileCount, totalBytes, chunkCount })
+    if (!offered.ok) return fail(offered.failure)
+    await sync()
+  }
+
+  /** What the disk holds is the truth: the log is brought to it, and what was under way is asked for again. */
+  async #onBegun(held: readonly RangePair[], isResumed: boolean): Promise<void> {
+    const { context, transferId, execute, receiver } = this.#options
+    const projection = await context.log.read(transferId)
+    const plan = this.#plan
+    if (projection === undefined || plan === undefined) return
+    const onDisk = new RangeSet()
+    for (const [first, count] of held) onDisk.add(first, first + count)
+    const missing = new RangeSet()
+    for (const [first, count] of this.#own(projection)?.acked ?? []) {
+      for (const [start, end] of onDisk.missing(first, first + count)) missing.add(start, end)
+    }
+    if (!missing.isEmpty) await this.#reject(missing.toPairs(), 'stagingDamaged')
+    if (held.length > 0) {
+      await this.#ack(held, { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 })
+    }
+    if (!isResumed || onDisk.size === plan.chunkCount) return
+    // Gaps, and the chunk behind the last that is there: at least that one was under way.
+    const again = new RangeSet()
+    const horizon = Math.min(plan.chunkCount, (onDisk.end ?? 0) + 1)
+    for (const [start, end] of onDisk.missing(0, horizon)) again.add(start, end)
+    if (again.isEmpty) return
+    const bytesOf = this.#bytesOf()
+    await execute({
+      type: 'requestRetransmit',
+      receiver: receiver(),
+      ranges: again.toPairs(),
+      bytesOf,
+      reason: 'sessionBroken',
+    })
+  }
+
+  async #ack(
+    ranges: readonly RangePair[],
+    stats: Extract<TransferCommand, { type: 'ackChunks' }>['stats'],
+  ): Promise<void> {
+    const { context, transferId, execute, receiver } = this.#options
+    // While the log is away data flows on into the staging, but not for ever.
+    const patience = setTimeout(() => this.#session?.close('shutdown'), LOG_AWAY_MAX_MS)
+    const acked = await execute({ type: 'ackChunks', receiver: receiver(), ranges, bytesOf: this.#bytesOf(), stats })
+    clearTimeout(patience)
+    if (!acked.ok) context.logger.warn({ transferId }, describe(acked.failure))
+  }
+
+  async #reject(ranges: readonly RangePair[], reason: 'hashMismatch' | 'stagingDamaged'): Promise<void> {
+    const { execute, receiver } = this.#options
+    const shared = { receiver: receiver(), ranges, bytesOf: this.#bytesOf(), reason }
+    await execute({ type: 'rejectChunks', ...shared })
+    await execute({ type: 'requestRetransmit', ...shared })
+  }
+
+  #bytesOf(): (ranges: readonly RangePair[]) => number {
+    return (ranges) => this.#plan?.bytesOf(ranges) ?? 0
+  }
+
+  /** The files stand under their names: recorded, then told, then the staging goes. */
+  async #onFinalized(session: PeerSession): Promise<void> {
+    const { context, transferId, execute, receiver } = this.#options
+    const projection = await context.log.read(transferId)
+    if (projection === undefined || this.#plan === undefined) return
+    const { fileCount, totalBytes } = this.#plan
+    if (fileCount > 0) await execute({ type: 'completeFiles', receiver: receiver(), first: 0, count: fileCount })
+    const milliseconds = Math.max(1, Date.now() - (projection.acceptedAt ?? Date.now()))
+    const completed = await execute({
+      type: 'completeReceiver',
+      receiver: receiver(),
+      bytes: totalBytes,
+      seconds: milliseconds / 1000,
+    })
+    if (!completed.ok) {
+      context.logger.error({ transferId }, describe(completed.failure))
+      return
+    }
+    session.command({ type: 'announceCompletion', bytes: totalBytes, milliseconds })
+    await this.discardStaging()
+  }
+
+  async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {
+    const { context, transferId, execute, receiver, fail, onLost } = this.#options
+    const isCurrent = this.#session === session
+    if (isCurrent) this.#session = undefined
+    if (session.number > 0) {
+      const reason = reasonOfEnd(report)
+      await execute({ type: 'loseSession', receiver: receiver(), session: session.number, reason })
+    }
+    if (!isCurrent) return
+    const projection = await context.log.read(transferId)
+    const own = projection === undefined ? undefined : this.#own(projection)
+    // A path that was never found is the user's to mend; one that was lost comes back.
+    if (report.cause === 'noPath' && !report.wasEstablished && (own?.sessionCount ?? 0) === 0) {
+      return fail({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
+    }
+    onLost()
+  }
+}
