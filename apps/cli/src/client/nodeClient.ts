@@ -3,8 +3,8 @@ import type { AppRouter } from '@godwit/node/api'
 import { isErrorCode } from '@godwit/protocol/errors'
 import type { TRPCClient } from '@trpc/client'
 import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink, TRPCClientError } from '@trpc/client'
-import { EventSource } from 'eventsource'
 import { CliFailure } from '../failure.js'
+import { ClosableEventSource } from './closableEventSource.js'
 
 export type NodeClient = TRPCClient<AppRouter>
 
@@ -17,7 +17,7 @@ export const createNodeClient = (url: string, token: string): NodeClient => {
         condition: (operation) => operation.type === 'subscription',
         true: httpSubscriptionLink({
           url: endpoint,
-          EventSource,
+          EventSource: ClosableEventSource,
           eventSourceOptions: {
             fetch: (input, init) => fetch(input, { ...init, headers: { ...init.headers, authorization } }),
           },

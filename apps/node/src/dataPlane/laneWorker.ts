@@ -9,7 +9,7 @@ import { LaneSession } from './laneSession.js'
 import type { LaneCommand, LaneReport } from './messages.js'
 
 // A forged packet must not pay for a stack trace.
-Error.stackTraceLimit = 4
+Error.stackTraceLimit = 0
 
 assert(parentPort !== null, 'a lane runs in a worker thread')
 const port = parentPort

@@ -70,7 +70,8 @@ class World {
     })
     this.staged = options.sizes.map((size) => new Uint8Array(size))
     for (const [first, count] of options.held?.toPairs() ?? []) {
-      for (let chunk = first; chunk < first + count; chunk++) this.place(this.staged, chunk).set(this.place(this.files, chunk))
+      for (let chunk = first; chunk < first + count; chunk++)
+        this.place(this.staged, chunk).set(this.place(this.files, chunk))
     }
     const stream = (queue: Uint8Array[]) => ({
       writeControl: (bytes: Uint8Array): number => {
@@ -88,7 +89,8 @@ class World {
             buffer.set(this.place(this.files, chunk))
             this.sender.onChunkRead(chunk, sum(buffer.subarray(0, length)))
           }),
-        hashFile: (file) => this.due.push(() => this.sender.onFileHashed(file, sum(this.fileOf(this.files, file)), true)),
+        hashFile: (file) =>
+          this.due.push(() => this.sender.onFileHashed(file, sum(this.fileOf(this.files, file)), true)),
       },
       stream: stream(this.toReceiver),
       knownHash: () => undefined,
