@@ -12,6 +12,7 @@ import type { CloseCode, Transmit } from '@godwit/engine/transport/types'
 import { assert } from '@godwit/protocol/assert'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { Failure } from '@godwit/protocol/errors'
+import { PROBE_BYTES } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 import { connectionKeys } from '../crypto/packetProtection.js'
@@ -19,6 +20,7 @@ import type { SlabPool } from './bufferPool.js'
 import type {
   BeginParameters,
   LaneReport,
+  PathCandidate,
   ReceiverParameters,
   SenderParameters,
   SessionParameters,
@@ -34,6 +36,11 @@ const LINGER_MAX_MS = 2000
 const LINGER_STEP_MS = 20
 /** Bytes that mark what belongs to the rendezvous' address service rather than to the session: see `observe`. */
 const RAW_MAX_BYTES = 64
+/**
+ * Milliseconds that a sender waits for the receiver's first probe before it probes addresses behind NATs itself: only
+ * one side may send first, and the receiver is it, since it knows that the sender's NAT is open (docs/protocol/transport.md).
+ */
+const NAT_WAIT_MS = 2000
 
 const nowUs = (): number => Math.floor(performance.now() * 1000)
 
@@ -51,6 +58,9 @@ export class LaneSession {
   #senderDisk: SenderDisk | undefined
   #receiverDisk: ReceiverDisk | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Addresses behind NATs that are not probed yet. */
+  #distant: readonly PathCandidate[] = []
+  #distantTimer: NodeJS.Timeout | undefined
   #isTurnScheduled = false
   #isEnded = false
   #wasEstablished = false
@@ -105,10 +115,30 @@ export class LaneSession {
     })
     connection.setLimit(session.limit ?? Number.POSITIVE_INFINITY)
     this.#connection = connection
-    for (const candidate of session.candidates) {
-      const pathId = socket.pathOf({ ip: candidate.ip, port: candidate.port })
-      connection.addCandidate(pathId, candidate.kind)
+    const distant = role === 'sender' ? session.candidates.filter(({ kind }) => kind === 'observed') : []
+    this.#probe(session.candidates.filter((candidate) => !distant.includes(candidate)))
+    if (distant.length === 0) {
+      this.#schedule()
+      return
     }
+    this.#distant = distant
+    this.#distantTimer = setTimeout(() => this.#probeDistant(), NAT_WAIT_MS)
+    void socket.openNat(distant, randomBytes(PROBE_BYTES)).then(() => this.#schedule())
+  }
+
+  #probe(candidates: readonly PathCandidate[]): void {
+    for (const { ip, port, kind } of candidates) {
+      const pathId = this.#socket?.pathOf({ ip, port })
+      if (pathId !== undefined) this.#connection?.addCandidate(pathId, kind)
+    }
+  }
+
+  #probeDistant(): void {
+    clearTimeout(this.#distantTimer)
+    const distant = this.#distant
+    if (distant.length === 0 || this.#isEnded) return
+    this.#distant = []
+    this.#probe(distant)
     this.#schedule()
   }
 
@@ -266,6 +296,7 @@ export class LaneSession {
       return
     }
     this.#connection.handleRead(nowUs(), pathId, bytes, bytes.length)
+    if (this.#distant.length > 0 && this.#connection.stats.packetsReceived > 0) this.#probeDistant()
     this.#schedule()
   }
 
@@ -402,6 +433,7 @@ export class LaneSession {
     if (this.#isEnded) return
     this.#isEnded = true
     if (this.#timer !== undefined) clearTimeout(this.#timer)
+    clearTimeout(this.#distantTimer)
     const partial = this.#receiver?.partial() ?? new RangeSet()
     this.#sender?.stop()
     this.#receiver?.stop()

@@ -15,6 +15,10 @@ const SEND_BUFFER_BYTES = Math.max(2048, DATAGRAM_MIN_BYTES)
 const PATHS_MAX = 256
 /** Asked of the kernel for either direction; it grants what its limits allow. */
 const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024
+/** Routers that a NAT opener passes: our own, whose mapping it makes, and at most one more. */
+const OPENER_HOPS = 2
+/** What other datagrams may pass: the usual TTL of Linux and macOS. */
+const DEFAULT_HOPS = 64
 
 export interface UdpAddress {
   readonly ip: string
@@ -128,6 +132,25 @@ export class UdpSocket {
   /** Sends bytes of the caller to any address, outside of the session. */
   sendRaw(bytes: Uint8Array, address: UdpAddress): void {
     if (!this.#isClosed) this.#socket.send(bytes, address.port, address.ip, () => {})
+  }
+
+  /**
+   * Makes our own NAT let answers from `addresses` in, with datagrams that die before they reach the other side's NAT:
+   * one that arrived there unasked would make a Linux NAT take another port for the peer's answers.
+   */
+  async openNat(addresses: readonly UdpAddress[], bytes: Uint8Array): Promise<void> {
+    if (this.#isClosed || addresses.length === 0) return
+    try {
+      this.#socket.setTTL(OPENER_HOPS)
+    } catch {
+      return
+    }
+    await Promise.all(
+      addresses.map(
+        ({ ip, port }) => new Promise<void>((resolve) => this.#socket.send(bytes, port, ip, () => resolve())),
+      ),
+    )
+    if (!this.#isClosed) this.#socket.setTTL(DEFAULT_HOPS)
   }
 
   close(): void {

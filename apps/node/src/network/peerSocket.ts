@@ -41,7 +41,9 @@ export const openPeerSocket = async (options: PeerSocketOptions): Promise<Result
     (ip): Candidate => ({ kind: 'host', family: 'ipv4', ip, port: session.port }),
   )
   const observed = await observe(session, options.rendezvous, listeners)
-  const candidates = [...observed, ...hosts].slice(0, CANDIDATES_MAX)
+  // What is seen from outside under an address of this machine passed no NAT.
+  const behindNat = observed.filter(({ ip, port }) => !hosts.some((host) => host.ip === ip && host.port === port))
+  const candidates = [...behindNat, ...hosts].slice(0, CANDIDATES_MAX)
   return ok(Object.assign(socket, { id: randomUUID(), session, candidates }))
 }
 

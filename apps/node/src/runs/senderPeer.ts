@@ -153,15 +153,16 @@ export class SenderPeer {
       case 'paired':
         if (!(await this.#store(step.pairing.resumption))) return
         await execute({ type: 'pair', receiver, name: step.pairing.peer.deviceName })
-        if (step.message !== null) await post(step.message)
+        // Before the message: when the receiver gets it and probes, our NAT is open for it.
         await this.#start(step.pairing)
+        if (step.message !== null) await post(step.message)
         return
       case 'resumed':
         if (!(await this.#store(step.session.resumption))) return
-        if (step.message !== null) await post(step.message)
         // A receiver that tries again takes a failed transfer up with it.
         await this.#takeUp()
         await this.#start(step.session)
+        if (step.message !== null) await post(step.message)
         return
       case 'failed':
         this.#dropPrepared()
