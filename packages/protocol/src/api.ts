@@ -10,7 +10,9 @@ import { LIMIT_MIN_BYTES_PER_SECOND, ROOM_MAX_CAPACITY } from './limits.js'
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const errorCode = z.custom<ErrorCode>(isErrorCode, 'an error code')
 
-export const transferIdSchema = z.string().regex(/^tr[a-z2-7]{16}$/, 'a transfer id looks like tr and 16 letters or digits')
+export const transferIdSchema = z
+  .string()
+  .regex(/^tr[a-z2-7]{16}$/, 'a transfer id looks like tr and 16 letters or digits')
 export const submissionIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/)
 export const limitSchema = z.number().int().min(LIMIT_MIN_BYTES_PER_SECOND).max(Number.MAX_SAFE_INTEGER).nullable()
 const absolutePath = z.string().min(1).max(4096)
@@ -113,9 +115,7 @@ export const transferViewSchema = z.object({
   limit: limitSchema,
   rendezvous: z.string().nullable(),
   /** The session that runs: kind of path, bytes of a datagram, trains or plain datagrams, smoothed round trip. */
-  session: z
-    .object({ path: z.string(), family: z.string(), mtu: count, trains: z.boolean(), rttUs: count })
-    .nullable(),
+  session: z.object({ path: z.string(), family: z.string(), mtu: count, trains: z.boolean(), rttUs: count }).nullable(),
   chunkCount: count,
   retransmittedBytes: count,
   lostPackets: count,
