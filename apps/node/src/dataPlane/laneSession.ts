@@ -11,10 +11,11 @@ import { Connection } from '@godwit/engine/transport/connection'
 import type { CloseCode, Transmit } from '@godwit/engine/transport/types'
 import { assert } from '@godwit/protocol/assert'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
 import { PROBE_BYTES } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
-import { RangeSet } from '@godwit/protocol/rangeSet'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { connectionKeys } from '../crypto/packetProtection.js'
 import type { SlabPool } from './bufferPool.js'
 import type {
@@ -184,8 +185,8 @@ export class LaneSession {
     this.#receive((session) => session.requestRetransmit(ranges, reason))
   }
 
-  requeue(ranges: readonly (readonly [number, number])[]): void {
-    this.#send((session) => session.requeue(ranges))
+  requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
+    this.#send((session) => session.requeue(ranges, reason))
   }
 
   confirmCompletion(): void {

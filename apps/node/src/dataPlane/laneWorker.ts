@@ -47,7 +47,7 @@ port.on('message', (command: LaneCommand) => {
       session.requestRetransmit(command.ranges, command.reason)
       break
     case 'requeue':
-      session.requeue(command.ranges)
+      session.requeue(command.ranges, command.reason)
       break
     case 'confirmCompletion':
       session.confirmCompletion()

@@ -75,7 +75,12 @@ export type LaneCommand =
       readonly ranges: readonly RangePair[]
       readonly reason: RetransmitReason
     }
-  | { readonly type: 'requeue'; readonly key: string; readonly ranges: readonly RangePair[] }
+  | {
+      readonly type: 'requeue'
+      readonly key: string
+      readonly ranges: readonly RangePair[]
+      readonly reason: RetransmitReason
+    }
   | { readonly type: 'confirmCompletion'; readonly key: string }
   | { readonly type: 'announceFiles'; readonly key: string; readonly first: number; readonly count: number }
   | { readonly type: 'announceCompletion'; readonly key: string; readonly bytes: number; readonly milliseconds: number }

@@ -73,9 +73,15 @@ export class ReceiverConnector {
     this.#after(delay, () => this.#attempt())
   }
 
-  /** The next attempt is made at once: the other side is there again, or a session worked. */
+  /** The next attempt is made at once: a session worked. */
   reset(): void {
     this.#attempts = 0
+  }
+
+  /** The other side is there again, and knows nothing of an attempt under way: begins another one at once. */
+  restart(): void {
+    this.cancel()
+    this.connect()
   }
 
   async onMessage(message: Uint8Array): Promise<void> {
@@ -90,13 +96,10 @@ export class ReceiverConnector {
     if (this.#resumption !== null) await this.#store(confirmUse(this.#resumption))
   }
 
-  /** Gives up the attempt under way; `connect` begins another. */
+  /** Gives up the attempt under way; `connect` begins another, at once. */
   cancel(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#machine = undefined
-    this.#prepared?.close('done')
-    this.#prepared = undefined
+    this.#attempts = 0
+    this.#drop()
   }
 
   stop(): void {
@@ -128,9 +131,7 @@ export class ReceiverConnector {
         : new PairingInitiator(this.#handshakeContext(), secrets.passphrase?.text.bytes() ?? new Uint8Array())
     this.#machine = machine
     this.#after(this.#resumption === null ? PAIRING_ATTEMPT_MS : RESUMING_ATTEMPT_MS, async () => {
-      if (this.#machine !== machine) return
-      this.cancel()
-      this.connect()
+      if (this.#machine === machine) this.#tryAgain()
     })
     await post(machine.start())
   }
@@ -177,19 +178,33 @@ export class ReceiverConnector {
         await this.#start(step.session)
         return
       case 'failed':
-        this.cancel()
         if (step.failure.code === 'ERR_WRONG_CODE' || step.failure.code === 'ERR_VERSION_UNSUPPORTED') {
+          this.cancel()
           return fail(step.failure)
         }
-        this.connect()
+        this.#tryAgain()
         return
     }
+  }
+
+  /** An attempt led to nothing: another one, each a little later than the one before. */
+  #tryAgain(): void {
+    this.#drop()
+    this.connect()
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#machine = undefined
+    this.#prepared?.close('done')
+    this.#prepared = undefined
   }
 
   async #start(keys: SessionKeys): Promise<void> {
     const session = this.#prepared
     this.#prepared = undefined
-    this.cancel()
+    this.#drop()
     if (session !== undefined) await this.#options.onKeys(keys, session)
   }
 

@@ -50,6 +50,8 @@ export interface ReceiverDataOptions {
 export class ReceiverData {
   readonly #options: ReceiverDataOptions
   #session: PeerSession | undefined
+  /** Of the session: whether the sender has offered in it, and whether the staging was opened for it. */
+  #isOffered = false
   #hasBegun = false
   #plan: ChunkPlan | undefined
 
@@ -76,7 +78,7 @@ export class ReceiverData {
 
   /** Tells the sender why this side ends, and ends. */
   failSession(failure: Failure): void {
-    this.#session?.command({ type: 'fail', failure })
+    this.#session?.command(failure.code === 'ERR_DECLINED' ? { type: 'decline' } : { type: 'fail', failure })
     this.#session?.close('cancelled')
   }
 
@@ -88,6 +90,7 @@ export class ReceiverData {
     const { execute, receiver, spawn, onEstablished } = this.#options
     this.#session?.close('replaced')
     this.#session = session
+    this.#isOffered = false
     this.#hasBegun = false
     session.start(
       keys,
@@ -116,12 +119,13 @@ export class ReceiverData {
     )
   }
 
-  /** The user has accepted and a session stands: opens the staging in the data plane, once for each session. */
+  /** The user has accepted and the session has its offer: opens the staging in the data plane, once for each session. */
   async begin(projection: TransferProjection, record: TransferRecord): Promise<void> {
     const { context, transferId, fail } = this.#options
     const manifest = context.records.readManifest(transferId)
     const session = this.#session
-    if (this.#hasBegun || this.#plan === undefined || manifest === undefined || session === undefined) return
+    if (!this.#isOffered || this.#hasBegun || session === undefined) return
+    if (this.#plan === undefined || manifest === undefined) return
     if (record.output === null) return
     this.#hasBegun = true
     if (!record.isAccepted) context.records.update(transferId, { isAccepted: true })
@@ -216,6 +220,7 @@ export class ReceiverData {
     }
     const plan = ChunkPlan.of(decoded.value)
     this.#plan = plan
+    this.#isOffered = true
     const { transfer } = projection
     if (transfer.status === 'completed') {
       const milliseconds = Math.round(transfer.seconds * 1000)

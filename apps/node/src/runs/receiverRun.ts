@@ -265,10 +265,9 @@ export class ReceiverRun implements Run {
 
   /** The sender's node started again: the old session is dead, whatever its timers say. */
   #onSenderBack(): void {
-    if (this.#data.isFresh) return
-    this.#connector.reset()
+    if (this.#data.isFresh || this.#isStopped || this.#isOver) return
     if (this.#data.isOpen) this.#data.close('replaced')
-    else this.#connect()
+    else this.#connector.restart()
   }
 
   #connect(): void {

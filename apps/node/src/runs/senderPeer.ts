@@ -13,6 +13,7 @@ import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
@@ -94,8 +95,8 @@ export class SenderPeer {
     await this.#onStep(step)
   }
 
-  requeue(ranges: readonly RangePair[]): void {
-    this.#session?.command({ type: 'requeue', ranges })
+  requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
+    this.#session?.command({ type: 'requeue', ranges, reason })
   }
 
   setLimit(limit: number | null): void {

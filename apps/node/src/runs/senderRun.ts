@@ -7,6 +7,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Receiver } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
 import { GUESSES_MAX_GENERATED, GUESSES_MAX_PASSWORD } from '@godwit/protocol/limits'
@@ -25,6 +26,8 @@ import type { RunContext } from './runContext.js'
 import { SenderPeer } from './senderPeer.js'
 import { Serial } from './serial.js'
 
+/** Phases of a receiver that has a place in the room. */
+const SERVED: readonly Receiver['phase']['is'][] = ['admitted', 'offered', 'accepted']
 /** Milliseconds before another try to open the room. */
 const OPEN_RETRY_MS = 2000
 
@@ -57,8 +60,8 @@ export class SenderRun implements Run {
     return this.#serial.run(() => this.#sync())
   }
 
-  retransmit(receiver: string, ranges: readonly RangePair[]): Promise<void> {
-    return this.#serial.run(async () => this.#peers.get(receiver)?.requeue(ranges))
+  retransmit(receiver: string, ranges: readonly RangePair[], reason: RetransmitReason): Promise<void> {
+    return this.#serial.run(async () => this.#peers.get(receiver)?.requeue(ranges, reason))
   }
 
   async stop(): Promise<void> {
@@ -135,11 +138,9 @@ export class SenderRun implements Run {
     return true
   }
 
-  /** Tells those that had a session to come for another one. */
+  /** Tells those that are served to come for a session: what they had, or had begun, this side does not know any more. */
   #wakeReceivers(projection: TransferProjection): void {
-    for (const { id, name, phase } of receiversOf(projection)) {
-      if (name !== '' && phase.is !== 'left' && phase.is !== 'completed') this.#peerOf(id).wake()
-    }
+    for (const { id, phase } of receiversOf(projection)) if (SERVED.includes(phase.is)) this.#peerOf(id).wake()
   }
 
   async #onOpenFailure(failure: Failure): Promise<void> {
@@ -204,7 +205,7 @@ export class SenderRun implements Run {
     const projection = await this.#context.log.read(this.transferId)
     if (projection === undefined || projection.transfer.status !== 'active') return
     const { run } = projection.transfer
-    const served = run.receivers.filter(({ phase }) => ['admitted', 'offered', 'accepted'].includes(phase.is)).length
+    const served = run.receivers.filter(({ phase }) => SERVED.includes(phase.is)).length
     const waiting = run.receivers
       .filter(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
       .sort((a, b) => placeOf(a) - placeOf(b))

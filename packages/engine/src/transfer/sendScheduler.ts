@@ -28,6 +28,8 @@ interface HeldChunk {
   state: 'reading' | 'ready' | 'sending' | 'sent'
   /** Bytes handed to the transport for the first time. */
   sentBytes: number
+  /** The receiver dropped it after it was sent: it goes again once its last bytes are acknowledged. */
+  isWantedAgain: boolean
 }
 
 /** What a chunk costs of the receiver's credit: its bytes, but never less than the least. */
@@ -79,10 +81,20 @@ export class SendScheduler implements ChunkSource {
     this.#readAhead()
   }
 
-  /** Sends chunks again, before all others; those still under way are left alone. */
-  requeue(start: number, end: number): void {
+  /**
+   * Sends chunks again, before all others.
+   *
+   * @param wasDropped - whether the receiver had them whole and dropped them: then those that are under way go once
+   * more too. Without it they are left alone, since the receiver only cannot know that they are coming.
+   */
+  requeue(start: number, end: number, wasDropped: boolean): void {
     for (let chunk = start; chunk < Math.min(end, this.#plan.chunkCount); chunk++) {
-      if (this.#held.has(chunk)) continue
+      const held = this.#held.get(chunk)
+      if (held !== undefined) {
+        // It was whole over there, so every byte of it has left here; only the acknowledgement is still on its way.
+        if (wasDropped && held.state === 'sent') held.isWantedAgain = true
+        continue
+      }
       this.#todo.remove(chunk, chunk + 1)
       this.#urgent.add(chunk, chunk + 1)
     }
@@ -179,6 +191,7 @@ export class SendScheduler implements ChunkSource {
     held.acked.add(offset, offset + length)
     if (held.state === 'sent' && held.acked.size === held.length) {
       this.#release(held)
+      if (held.isWantedAgain) this.#urgent.add(chunk, chunk + 1)
       this.#readAhead()
     }
   }
@@ -213,6 +226,7 @@ export class SendScheduler implements ChunkSource {
         acked: new RangeSet(),
         state: 'reading',
         sentBytes: 0,
+        isWantedAgain: false,
       }
       this.#held.set(chunk, held)
       this.#heldBytes += length

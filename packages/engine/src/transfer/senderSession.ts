@@ -116,9 +116,9 @@ export class SenderSession {
   // commands
 
   /** Sends chunks again, as recorded by RetransmitRequested. */
-  requeue(ranges: readonly RangePair[]): void {
+  requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
     if (this.#phase !== 'sending') return
-    for (const [first, count] of ranges) this.source.requeue(first, first + count)
+    for (const [first, count] of ranges) this.source.requeue(first, first + count, reason !== 'sessionBroken')
   }
 
   /** The receiver's completion is recorded. */

@@ -194,7 +194,7 @@ class World {
   readonly seen: SenderReport[] = []
   onSenderReport(report: SenderReport): void {
     this.seen.push(report)
-    if (report.type === 'retransmitRequested') this.sender.requeue(report.ranges)
+    if (report.type === 'retransmitRequested') this.sender.requeue(report.ranges, report.reason)
     if (report.type === 'completed') this.sender.confirmCompletion()
   }
 

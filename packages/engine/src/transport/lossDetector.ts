@@ -34,6 +34,9 @@ export class LossDetector {
   lostPackets = 0
   lostBytes = 0
   newestLostSentTimeUs = 0
+  /** The newest of them, -1 for none, and how many stretches of neighbours they form. */
+  newestLost = -1
+  lostRanges = 0
   isPersistent = false
 
   constructor(packets: SentPackets, rtt: RttEstimator) {
@@ -47,6 +50,8 @@ export class LossDetector {
     this.lostPackets = 0
     this.lostBytes = 0
     this.newestLostSentTimeUs = 0
+    this.newestLost = -1
+    this.lostRanges = 0
     this.isPersistent = false
     const packets = this.#packets
     const delayUs = Math.ceil(
@@ -67,6 +72,8 @@ export class LossDetector {
       this.lostPackets += 1
       this.lostBytes += packets.sizeOf(packet)
       this.newestLostSentTimeUs = sentTimeUs
+      if (this.newestLost < 0 || packet !== this.newestLost + 1) this.lostRanges += 1
+      this.newestLost = packet
       if (runStartUs < 0) runStartUs = sentTimeUs
       else if (this.#rtt.hasSample && sentTimeUs - runStartUs > persistentUs) this.isPersistent = true
       packets.markLost(packet, listener)

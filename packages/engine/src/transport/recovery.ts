@@ -29,6 +29,7 @@ export class Recovery {
 
   bytesInFlight = 0
   packetsLost = 0
+  bytesLost = 0
   /** Probe timeouts since the last acknowledgement. */
   ptoCount = 0
   /** Packets that may leave now whatever the congestion window says. */
@@ -45,8 +46,17 @@ export class Recovery {
   onSent(nowUs: number, sizeBytes: number): void {
     const rate = this.deliveryRate
     rate.onSend(nowUs, this.packets.inFlight)
-    this.packets.onSent(nowUs, sizeBytes, rate.delivered, rate.deliveredTimeUs, rate.firstSentTimeUs, rate.isAppLimited)
     this.bytesInFlight += sizeBytes
+    this.packets.onSent(
+      nowUs,
+      sizeBytes,
+      rate.delivered,
+      rate.deliveredTimeUs,
+      rate.firstSentTimeUs,
+      rate.isAppLimited,
+      this.bytesInFlight,
+      this.bytesLost,
+    )
     this.#ptoBaseUs = nowUs
     if (this.probesToSend > 0) this.probesToSend -= 1
     this.#controller.onSent(nowUs, sizeBytes, this.bytesInFlight)
@@ -67,6 +77,7 @@ export class Recovery {
     sample.newestPacketNumber = -1
     sample.latestRttUs = -1
     deliveryRate.startAck()
+    let newestLostBytes = 0
     for (let i = 0; i < ack.rangeCount; i++) {
       const end = ack.ranges[2 * i + 1] ?? 0
       if (end <= packets.lowest) break
@@ -78,6 +89,8 @@ export class Recovery {
         if (packet > sample.newestPacketNumber) {
           sample.newestPacketNumber = packet
           sample.newestSentTimeUs = packets.sentTimeOf(packet)
+          sample.sentInFlightBytes = packets.inFlightOf(packet)
+          newestLostBytes = packets.lostOf(packet)
         }
         deliveryRate.onPacketAcked(nowUs, packets, packet)
         packets.markAcked(packet, this.#listener)
@@ -108,6 +121,7 @@ export class Recovery {
     sample.sampleBytes = deliveryRate.sampleBytes
     sample.sampleIntervalUs = deliveryRate.sampleIntervalUs
     sample.isAppLimited = deliveryRate.isSampleAppLimited
+    sample.lostSinceSentBytes = this.bytesLost - newestLostBytes
     this.#controller.onAck(sample)
     return true
   }
@@ -151,10 +165,16 @@ export class Recovery {
     sample.nowUs = nowUs
     sample.lostBytes = this.bytesInFlight
     sample.lostPackets = this.packets.inFlight
+    sample.lostRanges = 1
+    sample.deliveredBytes = this.deliveryRate.delivered
+    sample.sentInFlightBytes = this.bytesInFlight
+    sample.lostSinceSentBytes = this.bytesInFlight
+    sample.isAppLimited = false
     sample.newestSentTimeUs = nowUs
     sample.inFlightBytes = 0
     sample.isPersistent = true
     this.packetsLost += sample.lostPackets
+    this.bytesLost += sample.lostBytes
     this.#takeAll()
     this.#controller.onLoss(sample)
   }
@@ -180,11 +200,18 @@ export class Recovery {
     if (!detector.detect(nowUs, peerMaxAckDelayUs, this.#listener)) return
     this.bytesInFlight -= detector.lostBytes
     this.packetsLost += detector.lostPackets
+    this.bytesLost += detector.lostBytes
     const sample = this.#lossSample
     sample.nowUs = nowUs
     sample.lostBytes = detector.lostBytes
     sample.lostPackets = detector.lostPackets
     sample.newestSentTimeUs = detector.newestLostSentTimeUs
+    sample.lostRanges = detector.lostRanges
+    sample.deliveredBytes = this.deliveryRate.delivered
+    // The entry of the newest outlives its loss until the number is used again, a whole ring later.
+    sample.sentInFlightBytes = this.packets.inFlightOf(detector.newestLost)
+    sample.lostSinceSentBytes = this.bytesLost - this.packets.lostOf(detector.newestLost)
+    sample.isAppLimited = this.packets.wasAppLimited(detector.newestLost)
     sample.inFlightBytes = this.bytesInFlight
     sample.isPersistent = detector.isPersistent
     this.#controller.onLoss(sample)

@@ -41,6 +41,9 @@ export class SentPackets {
   #deliveredTimeUs: Float64Array
   #firstSentTimeUs: Float64Array
   #isAppLimited: Uint8Array
+  /** Bytes in flight with it, and bytes lost in total, at the time of sending. */
+  #inFlightBytes: Float64Array
+  #lostBytes: Float64Array
   #recordsEnd: Float64Array
 
   #recordCapacity: number
@@ -73,6 +76,8 @@ export class SentPackets {
     this.#deliveredTimeUs = new Float64Array(capacity)
     this.#firstSentTimeUs = new Float64Array(capacity)
     this.#isAppLimited = new Uint8Array(capacity)
+    this.#inFlightBytes = new Float64Array(capacity)
+    this.#lostBytes = new Float64Array(capacity)
     this.#recordsEnd = new Float64Array(capacity)
     this.#recordCapacity = 2 * capacity
     this.#recordMask = this.#recordCapacity - 1
@@ -120,6 +125,8 @@ export class SentPackets {
     deliveredTimeUs: number,
     firstSentTimeUs: number,
     isAppLimited: boolean,
+    inFlightBytes = sizeBytes,
+    lostBytes = 0,
   ): void {
     const at = this.next & this.#mask
     this.#state[at] = PACKET_IN_FLIGHT
@@ -129,6 +136,8 @@ export class SentPackets {
     this.#deliveredTimeUs[at] = deliveredTimeUs
     this.#firstSentTimeUs[at] = firstSentTimeUs
     this.#isAppLimited[at] = isAppLimited ? 1 : 0
+    this.#inFlightBytes[at] = inFlightBytes
+    this.#lostBytes[at] = lostBytes
     this.#recordsEnd[at] = this.#recordHead
     this.next += 1
     this.inFlight += 1
@@ -173,6 +182,16 @@ export class SentPackets {
 
   wasAppLimited(packetNumber: number): boolean {
     return this.#isAppLimited[packetNumber & this.#mask] === 1
+  }
+
+  /** Bytes in flight when the packet was sent, itself included. */
+  inFlightOf(packetNumber: number): number {
+    return this.#inFlightBytes[packetNumber & this.#mask] ?? 0
+  }
+
+  /** Bytes that had been lost in total when the packet was sent. */
+  lostOf(packetNumber: number): number {
+    return this.#lostBytes[packetNumber & this.#mask] ?? 0
   }
 
   /** Takes a packet out of flight as acknowledged and tells what it carried. */
@@ -240,6 +259,8 @@ export class SentPackets {
     this.#deliveredTimeUs = grow(this.#deliveredTimeUs, new Float64Array(this.#capacity))
     this.#firstSentTimeUs = grow(this.#firstSentTimeUs, new Float64Array(this.#capacity))
     this.#isAppLimited = grow(this.#isAppLimited, new Uint8Array(this.#capacity))
+    this.#inFlightBytes = grow(this.#inFlightBytes, new Float64Array(this.#capacity))
+    this.#lostBytes = grow(this.#lostBytes, new Float64Array(this.#capacity))
     this.#recordsEnd = grow(this.#recordsEnd, new Float64Array(this.#capacity))
     return true
   }

@@ -26,6 +26,9 @@ export interface AckSample {
   sampleBytes: number
   sampleIntervalUs: number
   isAppLimited: boolean
+  /** Bytes in flight when the newest packet was sent, itself included; bytes declared lost since then. */
+  sentInFlightBytes: number
+  lostSinceSentBytes: number
 }
 
 /** Packets that were declared lost together. */
@@ -36,6 +39,14 @@ export interface LossSample {
   /** When the newest of them was sent: a loss of packets sent before the last reduction does not reduce again. */
   newestSentTimeUs: number
   inFlightBytes: number
+  /** Stretches of neighbouring packet numbers that they form. */
+  lostRanges: number
+  /** Bytes delivered so far, in total. */
+  deliveredBytes: number
+  /** Of the newest: bytes in flight when it was sent, itself included; bytes declared lost since then, these included. */
+  sentInFlightBytes: number
+  lostSinceSentBytes: number
+  isAppLimited: boolean
   /** Everything was lost for so long that the path has to be learnt anew (RFC 9002 §7.6). */
   isPersistent: boolean
 }
@@ -72,6 +83,8 @@ export const emptyAckSample = (): AckSample => ({
   sampleBytes: 0,
   sampleIntervalUs: 0,
   isAppLimited: false,
+  sentInFlightBytes: 0,
+  lostSinceSentBytes: 0,
 })
 
 export const emptyLossSample = (): LossSample => ({
@@ -80,5 +93,10 @@ export const emptyLossSample = (): LossSample => ({
   lostPackets: 0,
   newestSentTimeUs: 0,
   inFlightBytes: 0,
+  lostRanges: 0,
+  deliveredBytes: 0,
+  sentInFlightBytes: 0,
+  lostSinceSentBytes: 0,
+  isAppLimited: false,
   isPersistent: false,
 })
