@@ -1,5 +1,5 @@
 /** The processes of one data directory, found by the files that they keep there. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeFileSchema } from '@godwit/protocol/api'
@@ -30,7 +30,8 @@ const readNodeFile = (file: string) => {
 
 /** Pid files of Redis servers: `redis/*.pid` of the data directory and of the data directories inside it. */
 const redisPidsBelow = (dataDir: string): readonly number[] => {
-  if (!existsSync(dataDir)) return []
+  // A data directory may be missing, or be no folder at all: then nothing runs there.
+  if (statSync(dataDir, { throwIfNoEntry: false })?.isDirectory() !== true) return []
   const inside = readdirSync(dataDir, { withFileTypes: true }).filter((entry) => entry.isDirectory())
   const folders = [join(dataDir, 'redis'), ...inside.map((entry) => join(dataDir, entry.name, 'redis'))]
   return folders
