@@ -108,7 +108,7 @@ export class LaneSession {
       lane: session.lane,
       localConnectionId: role === 'sender' ? connectionIds.sender : connectionIds.receiver,
       remoteConnectionId: role === 'sender' ? connectionIds.receiver : connectionIds.sender,
-      keys: connectionKeys(role, trafficSecrets, session.lane),
+      keys: connectionKeys(role, session.packetCipher, trafficSecrets, session.lane),
       ...(this.#sender === undefined ? {} : { source: this.#sender.source }),
       ...(this.#receiver === undefined ? {} : { sink: this.#receiver }),
       randomBytes: (count: number) => randomBytes(count),

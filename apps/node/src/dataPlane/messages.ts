@@ -8,6 +8,7 @@ import type { ReceiverReport, SenderReport, WindowStats } from '@godwit/engine/t
 import type { CloseCode } from '@godwit/engine/transport/types'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
+import type { PacketCipher } from '@godwit/protocol/packetCipher'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
@@ -23,6 +24,7 @@ export interface PathCandidate {
 export interface SessionParameters {
   readonly lane: number
   readonly connectionIds: ConnectionIds
+  readonly packetCipher: PacketCipher
   /** 32 bytes each. */
   readonly trafficSecrets: TrafficSecrets
   readonly candidates: readonly PathCandidate[]

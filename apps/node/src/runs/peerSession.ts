@@ -78,6 +78,7 @@ export class PeerSession {
       session: {
         lane: 0,
         connectionIds: keys.connectionIds,
+        packetCipher: keys.packetCipher,
         trafficSecrets: keys.trafficSecrets,
         candidates,
         limit,

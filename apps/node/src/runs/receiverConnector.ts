@@ -9,6 +9,7 @@ import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/res
 import type { HandshakeContext, HandshakeStep, Pairing, SessionKeys } from '@godwit/engine/handshake/types'
 import type { Failure } from '@godwit/protocol/errors'
 import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
+import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
@@ -142,6 +143,7 @@ export class ReceiverConnector {
     return {
       crypto,
       deviceName,
+      packetCiphers: ownPacketCiphers(),
       candidatePolicy: { allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)) },
       localCandidates: async () => {
         const rendezvous = client()

@@ -22,6 +22,7 @@ import { makeOfferPreview } from '@godwit/protocol/offer'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
@@ -72,6 +73,7 @@ export class SenderPeer {
       context: {
         crypto: context.crypto,
         deviceName: context.deviceName,
+        packetCiphers: ownPacketCiphers(),
         candidatePolicy: { allowsLoopback: isLoopbackOnly(addresses) },
         localCandidates: () => this.#prepare(),
       },

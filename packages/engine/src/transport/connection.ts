@@ -225,12 +225,6 @@ export class Connection {
 
   // Input
 
-  /** One datagram that is one packet, `buffer[start, start + length)`. It is opened in place. */
-  handleDatagram(nowUs: number, pathId: number, buffer: Uint8Array, start: number, length: number): void {
-    this.#nowUs = nowUs
-    if (this.#state !== 'ended') this.#opener.openDatagram(nowUs, pathId, buffer, start, length)
-  }
-
   /** One read, `buffer[0, length)`: one datagram or several that the kernel joined. It is opened in place. */
   handleRead(nowUs: number, pathId: number, buffer: Uint8Array, length: number): void {
     this.#nowUs = nowUs
@@ -355,16 +349,18 @@ export class Connection {
       Math.floor(Math.min(out.length, DATAGRAM_MAX_BYTES) / segmentBytes),
     )
     assert(packets >= 1, 'the buffer holds at least one datagram')
+    this.#sealer.startTrain()
     let length = 0
     for (let i = 0; i < packets; i++) {
       const size = this.#fillPacket(nowUs, out, length, segmentBytes)
       length += size
       if (size < segmentBytes) break
     }
+    if (length > 0) this.#sealer.seal(out, length, segmentBytes)
     return length
   }
 
-  /** Builds and seals one packet of at most `maxBytes` at `at`; returns its size, 0 where nothing may leave. */
+  /** Builds one packet of at most `maxBytes` at `at`, tag not yet set; returns its size, 0 where nothing may leave. */
   #fillPacket(nowUs: number, out: Uint8Array, at: number, maxBytes: number): number {
     const { packets, probesToSend } = this.#recovery
     const isProbing = probesToSend > 0
@@ -388,7 +384,7 @@ export class Connection {
     const start = at + PACKET_HEADER_BYTES
     const end = this.#filler.fill(nowUs, out, start, at + maxBytes - PACKET_TAG_BYTES, hasWork)
     if (end === start) return 0
-    const size = this.#sealer.seal(out, at, end)
+    const size = this.#sealer.writeHeader(out, at, end)
     if (this.#filler.isAckEliciting) {
       this.#recovery.onSent(nowUs, size)
       this.#keepAliveAtUs = nowUs + this.#config.keepAliveUs
@@ -424,9 +420,11 @@ export class Connection {
 
   /** Seals one packet that is not in flight for the congestion controller: the loss of a probe is no congestion. */
   #transmitAlone(pathId: number, out: Uint8Array, end: number, result: Transmit): boolean {
+    this.#sealer.startTrain()
     result.pathId = pathId
-    result.length = this.#sealer.seal(out, 0, end)
+    result.length = this.#sealer.writeHeader(out, 0, end)
     result.segmentBytes = result.length
+    this.#sealer.seal(out, result.length, result.length)
     this.#recovery.packets.onSentUntracked()
     return true
   }
