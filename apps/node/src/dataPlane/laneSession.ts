@@ -30,8 +30,8 @@ import { ReceiverDisk } from './receiverDisk.js'
 import { SenderDisk } from './senderDisk.js'
 import { UdpSocket } from './udpSocket.js'
 
-/** Datagrams built in one turn of the loop before I/O gets its turn again. */
-const TRANSMITS_PER_TURN = 256
+/** Bytes built in one turn of the loop before I/O gets its turn again. */
+const TURN_MAX_BYTES = 512 * 1024
 /** Milliseconds that an ended session's socket stays at the most, and between two looks at it. */
 const LINGER_MAX_MS = 2000
 const LINGER_STEP_MS = 20
@@ -79,14 +79,24 @@ export class LaneSession {
 
   /** Binds the socket, so that its port can be offered as a candidate before there are keys. */
   async open(host: string): Promise<void> {
-    const opened = await UdpSocket.open(host, (pathId, bytes) => this.#onDatagram(pathId, bytes))
+    const opened = await UdpSocket.open(host, {
+      onRead: (pathId, bytes, length) => this.#onRead(pathId, bytes, length),
+      onDrain: () => this.#schedule(),
+      onTooLarge: (datagramBytes) => {
+        this.#connection?.handleTooLarge(nowUs(), datagramBytes)
+        this.#schedule()
+      },
+      onTrainsRefused: () => {
+        this.#connection?.setTrainPackets(1)
+        this.#schedule()
+      },
+    })
     if (!opened.ok) {
       this.#post({ type: 'openFailed', key: this.#key, failure: opened.failure })
       this.#onEnded()
       return
     }
     this.#socket = opened.value
-    this.#socket.onDrain = () => this.#schedule()
     this.#post({ type: 'opened', key: this.#key, port: this.#socket.port })
     if (this.#isEnded) this.#socket.close()
   }
@@ -113,6 +123,7 @@ export class LaneSession {
       ...(this.#receiver === undefined ? {} : { sink: this.#receiver }),
       randomBytes: (count: number) => randomBytes(count),
       nowUs: nowUs(),
+      config: { trainPackets: socket.trainPackets, datagramMaxBytes: socket.datagramMaxBytes },
     })
     connection.setLimit(session.limit ?? Number.POSITIVE_INFINITY)
     this.#connection = connection
@@ -289,14 +300,15 @@ export class LaneSession {
     if (!this.#isEnded) this.#schedule()
   }
 
-  #onDatagram(pathId: number, bytes: Uint8Array): void {
+  #onRead(pathId: number, bytes: Uint8Array, length: number): void {
     this.#datagramsReceived += 1
     if (this.#connection === undefined) {
       // Before there are keys only the rendezvous' address service answers on this socket.
-      if (bytes.length <= RAW_MAX_BYTES) this.#post({ type: 'raw', key: this.#key, bytes: Uint8Array.from(bytes) })
+      if (length <= RAW_MAX_BYTES)
+        this.#post({ type: 'raw', key: this.#key, bytes: Uint8Array.from(bytes.subarray(0, length)) })
       return
     }
-    this.#connection.handleRead(nowUs(), pathId, bytes, bytes.length)
+    this.#connection.handleRead(nowUs(), pathId, bytes, length)
     if (this.#distant.length > 0 && this.#connection.stats.packetsReceived > 0) this.#probeDistant()
     this.#schedule()
   }
@@ -315,6 +327,7 @@ export class LaneSession {
     const connection = this.#connection
     const socket = this.#socket
     if (connection === undefined || socket === undefined || this.#isEnded) return
+    socket.startTurn()
     const now = nowUs()
     if (now >= connection.pollTimeout()) connection.handleTimeout(now)
     if (this.#receiver !== undefined && now >= this.#receiver.pollTimeout()) this.#receiver.onTimeout(now)
@@ -325,22 +338,24 @@ export class LaneSession {
     const sent = this.#transmitAll(connection, socket, now)
     this.#drainEvents(connection)
     if (this.#isEnded) return
-    if (sent === TRANSMITS_PER_TURN) this.#schedule()
+    if (sent >= TURN_MAX_BYTES) this.#schedule()
     else this.#arm()
   }
 
-  /** Sends what may leave now, up to the bound of a turn; how many datagrams that were. */
+  /** Sends what may leave now, up to the bound of a turn; how many bytes that were. */
   #transmitAll(connection: Connection, socket: UdpSocket, now: number): number {
-    for (let sent = 0; sent < TRANSMITS_PER_TURN; sent++) {
+    let sent = 0
+    while (sent < TURN_MAX_BYTES) {
       const buffer = socket.takeBuffer()
       if (buffer === undefined) return sent
       if (!connection.pollTransmit(now, buffer, this.#transmit)) {
         socket.giveBuffer(buffer)
         return sent
       }
-      socket.send(buffer, this.#transmit.length, this.#transmit.pathId)
+      sent += this.#transmit.length
+      socket.send(buffer, this.#transmit)
     }
-    return TRANSMITS_PER_TURN
+    return sent
   }
 
   #arm(): void {
@@ -392,7 +407,7 @@ export class LaneSession {
       path: this.#connection?.activePath?.kind ?? 'peerReflexive',
       family: 'ipv4',
       mtu: this.#connection?.stats.datagramBytes ?? 0,
-      trains: false,
+      trains: (this.#socket?.trainPackets ?? 1) > 1,
     })
     this.#sender?.onEstablished()
   }

@@ -60,6 +60,7 @@ export class Connection {
   #state: State = 'open'
   #nowUs: number
   #datagramBytes: number
+  #trainPackets: number
   #lastReceivedUs: number
   #keepAliveAtUs: number
   /** When the pacer lets the next packet go; Infinity where it holds none back. */
@@ -80,6 +81,7 @@ export class Connection {
     this.#lastReceivedUs = options.nowUs
     this.#keepAliveAtUs = options.nowUs + config.keepAliveUs
     this.#datagramBytes = config.datagramBytes
+    this.#trainPackets = config.trainPackets
     this.#filler = new PacketFiller(
       options.source,
       config.controlWindowBytes,
@@ -204,11 +206,10 @@ export class Connection {
     this.#filler.wake()
   }
 
-  /** Datagrams are no larger than this from now on (EMSGSIZE, or what the interface says); 1,200 bytes always pass. */
-  setDatagramLimit(bytes: number): void {
-    const limit = Math.min(Math.max(DATAGRAM_MIN_BYTES, bytes), this.#config.datagramMaxBytes)
-    this.#mtu.setLimit(this.#nowUs, limit)
-    this.#applyMtu()
+  /** Packets of one train at most, 1 to TRAIN_MAX_PACKETS: fewer where the kernel turns out not to take trains. */
+  setTrainPackets(packets: number): void {
+    assert(packets >= 1 && packets <= TRAIN_MAX_PACKETS, 'a train has 1 to 64 packets')
+    this.#trainPackets = packets
   }
 
   /** Ends the connection: 'closed' is announced, and `pollTransmit` has a last packet for the peer. */
@@ -229,6 +230,13 @@ export class Connection {
   handleRead(nowUs: number, pathId: number, buffer: Uint8Array, length: number): void {
     this.#nowUs = nowUs
     if (this.#state !== 'ended') this.#opener.openRead(nowUs, pathId, buffer, length)
+  }
+
+  /** The socket refused a datagram of this size (EMSGSIZE): smaller ones from now on; what was in it counts as lost. */
+  handleTooLarge(nowUs: number, datagramBytes: number): void {
+    this.#nowUs = nowUs
+    this.#mtu.onTooLarge(nowUs, datagramBytes)
+    this.#applyMtu()
   }
 
   /** The time that `pollTimeout` named has come. Earlier or later does no harm. */
@@ -344,10 +352,7 @@ export class Connection {
 
   #fillTrain(nowUs: number, out: Uint8Array): number {
     const segmentBytes = this.#datagramBytes
-    const packets = Math.min(
-      this.#config.trainPackets,
-      Math.floor(Math.min(out.length, DATAGRAM_MAX_BYTES) / segmentBytes),
-    )
+    const packets = Math.min(this.#trainPackets, Math.floor(Math.min(out.length, DATAGRAM_MAX_BYTES) / segmentBytes))
     assert(packets >= 1, 'the buffer holds at least one datagram')
     this.#sealer.startTrain()
     let length = 0
