@@ -40,6 +40,8 @@ export class SendScheduler implements ChunkSource {
   readonly #pool: BufferPool
   readonly #io: SenderIo
   readonly #held = new Map<number, HeldChunk>()
+  /** The chunk that was looked up last: nearly always the next one too. */
+  #last: HeldChunk | undefined
   /** Chunks that wait to be read, lowest first. */
   #todo = new RangeSet()
   /** Chunks that the receiver asked for again: before all others. */
@@ -116,6 +118,7 @@ export class SendScheduler implements ChunkSource {
     for (const [chunk, held] of this.#held) if (held.state !== 'reading') this.#held.delete(chunk)
     this.#ready.length = 0
     this.#current = undefined
+    this.#last = undefined
   }
 
   onChunkRead(chunk: number, hash: Uint8Array): void {
@@ -169,24 +172,24 @@ export class SendScheduler implements ChunkSource {
   }
 
   holds(chunk: number): boolean {
-    const held = this.#held.get(chunk)
+    const held = this.#find(chunk)
     return held !== undefined && (held.state === 'sending' || held.state === 'sent')
   }
 
   copy(segment: Segment, target: Uint8Array, targetOffset: number): void {
-    const held = this.#held.get(segment.chunk)
+    const held = this.#find(segment.chunk)
     assert(held !== undefined, 'a segment of a chunk that is not held')
     target.set(held.buffer.subarray(segment.offset, segment.offset + segment.length), targetOffset)
   }
 
   copyHash(chunk: number, target: Uint8Array, targetOffset: number): void {
-    const held = this.#held.get(chunk)
+    const held = this.#find(chunk)
     assert(held !== undefined, 'the hash of a chunk that is not held')
     target.set(held.hash, targetOffset)
   }
 
   onSegmentAcked(chunk: number, offset: number, length: number): void {
-    const held = this.#held.get(chunk)
+    const held = this.#find(chunk)
     if (held === undefined || held.state === 'reading') return
     held.acked.add(offset, offset + length)
     if (held.state === 'sent' && held.acked.size === held.length) {
@@ -200,8 +203,14 @@ export class SendScheduler implements ChunkSource {
     if (totalBytes > this.#creditTotal) this.#creditTotal = totalBytes
   }
 
+  #find(chunk: number): HeldChunk | undefined {
+    if (this.#last?.chunk !== chunk) this.#last = this.#held.get(chunk)
+    return this.#last
+  }
+
   #release(held: HeldChunk): void {
     this.#held.delete(held.chunk)
+    this.#last = undefined
     this.#heldBytes -= held.length
     this.#pool.give(held.buffer)
   }
