@@ -3,7 +3,9 @@
  * loop: input → `handle*` → drain `poll*` → arm the timer. All I/O of the session hangs here; decisions are the
  * engine's.
  */
+
 import { randomBytes } from 'node:crypto'
+import { newCreditCounter } from '@godwit/engine/transfer/credit'
 import type { WindowStats } from '@godwit/engine/transfer/ports'
 import { ReceiverSession } from '@godwit/engine/transfer/receiverSession'
 import { SenderSession } from '@godwit/engine/transfer/senderSession'
@@ -263,6 +265,7 @@ export class LaneSession {
 
   #startReceiver(stream: { writeControl(bytes: Uint8Array): number }): void {
     this.#receiver = new ReceiverSession({
+      creditCounter: newCreditCounter(),
       pool: this.#pool,
       io: {
         writeChunk: (chunk, buffer, length, hash) => this.#disk().writeChunk(chunk, buffer, length, hash),
