@@ -140,11 +140,12 @@ export class ReceiverConnector {
   #handshakeContext(): HandshakeContext {
     const { context, transferId, client } = this.#options
     const { crypto, deviceName, listenHost, plane } = context
+    const candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)) }
     return {
       crypto,
       deviceName,
       packetCiphers: ownPacketCiphers(),
-      candidatePolicy: { allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)) },
+      candidatePolicy,
       localCandidates: async () => {
         const rendezvous = client()
         if (rendezvous === undefined) return []
@@ -155,7 +156,7 @@ export class ReceiverConnector {
           context.logger.error({ transferId }, describe(opened.failure))
           return []
         }
-        this.#prepared = new PeerSession(opened.value)
+        this.#prepared = new PeerSession(opened.value, { plane, rendezvous, listenHost, candidatePolicy })
         return this.#prepared.candidates
       },
     }

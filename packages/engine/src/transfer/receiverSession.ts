@@ -8,7 +8,7 @@
  * ```
  */
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import type { ControlMessage, RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
 import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS } from '@godwit/protocol/limits'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
@@ -17,6 +17,7 @@ import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
 import { CreditWindow, creditOf } from './credit.js'
 import { LaneSink } from './laneSink.js'
 import type { BufferPool, ReceiverIo, ReceiverReport, WriteOutcome } from './ports.js'
+import { SharedBits } from './sharedBits.js'
 
 /** Files read back at the same time. */
 const VERIFYING_MAX = 4
@@ -47,6 +48,8 @@ export class ReceiverSession implements ChunkSink {
   #sink: LaneSink | undefined
   /** Chunks that are verified and written (durable or not). */
   #held = new RangeSet()
+  /** The same for the other lanes. */
+  #heldBits = SharedBits.empty(0)
   /** Chunks that are being written, and what gives their buffers back to their lane. */
   readonly #writing = new Map<number, () => void>()
   /** Chunks that a checkpoint has made durable. */
@@ -61,6 +64,7 @@ export class ReceiverSession implements ChunkSink {
   #verifyCursor = 0
   #verifying = 0
   #verified = 0
+  #areLanesOffered = false
   #nowUs = 0
 
   constructor(options: ReceiverSessionOptions) {
@@ -120,6 +124,11 @@ export class ReceiverSession implements ChunkSink {
 
   // the other lanes
 
+  /** Chunks that need not come, as other lanes see them; after `begin`. */
+  get heldBits(): SharedBits {
+    return this.#heldBits
+  }
+
   /** A chunk that another lane put together. `release`: its buffer is free. */
   takeChunk(chunk: number, buffer: Uint8Array, length: number, hash: Uint8Array, release: () => void): void {
     // One that came on two lanes is written once.
@@ -155,6 +164,8 @@ export class ReceiverSession implements ChunkSink {
     this.#hashes = Array.from({ length: plan.fileCount }, (_, file) => knownHashes[file])
     this.#fileStates = new Uint8Array(plan.fileCount)
     this.#held = held
+    this.#heldBits = SharedBits.empty(plan.chunkCount)
+    for (const [start, end] of held.ranges()) this.#heldBits.add(start, end)
     const sink = new LaneSink({
       plan,
       pool: this.#options.pool,
@@ -197,6 +208,11 @@ export class ReceiverSession implements ChunkSink {
     if (!missing.isEmpty) this.#channel.send({ type: 'Retransmit', reason, ranges: missing.toPairs() })
   }
 
+  /** Answers an offer of lanes with those that this side opened. */
+  answerLanes(lanes: readonly LaneAddress[]): void {
+    if (this.#phase === 'receiving') this.#channel.send({ type: 'Lanes', lanes })
+  }
+
   /** Files stand under their final names. */
   announceFiles(first: number, count: number): void {
     this.#channel.send({ type: 'FilesCompleted', first, count })
@@ -225,7 +241,10 @@ export class ReceiverSession implements ChunkSink {
     if (plan === undefined) return
     this.#writing.get(chunk)?.()
     this.#writing.delete(chunk)
-    if (outcome === 'written') this.#held.add(chunk, chunk + 1)
+    if (outcome === 'written') {
+      this.#held.add(chunk, chunk + 1)
+      this.#heldBits.add(chunk, chunk + 1)
+    }
     this.#credit.giveBack(creditOf(plan.lengthOf(chunk)))
     if (this.#phase !== 'receiving') return
     if (outcome === 'written') {
@@ -272,6 +291,7 @@ export class ReceiverSession implements ChunkSink {
       for (const [first, count] of damaged) {
         this.#durable.remove(first, first + count)
         this.#held.remove(first, first + count)
+        this.#heldBits.remove(first, first + count)
       }
       this.#fileStates[file] = WAITING
       this.#verifyCursor = Math.min(this.#verifyCursor, file)
@@ -353,6 +373,12 @@ export class ReceiverSession implements ChunkSink {
         this.#advance()
         return true
       }
+      case 'Lanes':
+        // One offer a session; a receiver that has all by now does not need them.
+        if (this.#areLanesOffered || this.#plan === undefined) return false
+        this.#areLanesOffered = true
+        if (this.#phase === 'receiving') this.#options.report({ type: 'lanesOffered', lanes: message.lanes })
+        return true
       case 'CompletionKnown':
         if (this.#phase !== 'completed') return false
         this.#options.report({ type: 'completionKnown' })

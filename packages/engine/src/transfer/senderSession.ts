@@ -9,7 +9,7 @@
  */
 import { assert } from '@godwit/protocol/assert'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import type { ControlMessage, RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import { FILE_HASHES_MAX } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
@@ -48,6 +48,7 @@ export class SenderSession {
   /** Files before this one have been asked for or are known. */
   #hashCursor = 0
   #hashing = 0
+  #lanes: 'none' | 'offered' | 'answered' = 'none'
 
   /** Where all lanes take their chunks from. */
   readonly supply: ChunkSupply
@@ -125,6 +126,13 @@ export class SenderSession {
     for (const [first, count] of ranges) this.supply.requeue(first, first + count, reason !== 'sessionBroken')
   }
 
+  /** Offers further lanes, once a session, after the receiver has accepted. */
+  offerLanes(lanes: readonly LaneAddress[]): void {
+    if (this.#phase !== 'sending' || this.#lanes !== 'none') return
+    this.#lanes = 'offered'
+    this.#channel.send({ type: 'Lanes', lanes })
+  }
+
   /** The receiver's completion is recorded. */
   confirmCompletion(): void {
     this.#channel.send({ type: 'CompletionKnown' })
@@ -177,6 +185,11 @@ export class SenderSession {
       }
       case 'Retransmit':
         return this.#onRetransmit(message.ranges, message.reason)
+      case 'Lanes':
+        if (this.#lanes !== 'offered') return false
+        this.#lanes = 'answered'
+        report({ type: 'lanesAnswered', lanes: message.lanes })
+        return true
       case 'FilesCompleted':
         if (message.first + message.count > plan.fileCount) return false
         report({ type: 'filesCompleted', first: message.first, count: message.count })
