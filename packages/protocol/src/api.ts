@@ -116,8 +116,18 @@ export const transferViewSchema = z.object({
   receiversWanted: count,
   limit: limitSchema,
   rendezvous: z.string().nullable(),
-  /** The session that runs: kind of path, bytes of a datagram, trains or plain datagrams, smoothed round trip. */
-  session: z.object({ path: z.string(), family: z.string(), mtu: count, trains: z.boolean(), rttUs: count }).nullable(),
+  /** The last session: kind of path, bytes of a datagram, trains or plain datagrams, lanes, smoothed round trip. */
+  session: z
+    .object({
+      path: z.string(),
+      family: z.string(),
+      mtu: count,
+      trains: z.boolean(),
+      lanes: count,
+      rttUs: count,
+      isOpen: z.boolean(),
+    })
+    .nullable(),
   chunkCount: count,
   retransmittedBytes: count,
   lostPackets: count,

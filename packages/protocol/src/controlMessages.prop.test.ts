@@ -26,9 +26,29 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
     .tuple(fc.maxSafeNat(), fc.nat())
     .map(([total, milliseconds]): ControlMessage => ({ type: 'Completed', bytes: total, milliseconds })),
   fc.constant<ControlMessage>({ type: 'Failed', code: 'ERR_DISK_FULL' }),
+  fc.uniqueArray(fc.integer({ min: 1, max: 7 }), { maxLength: 7 }).map(
+    (lanes): ControlMessage => ({
+      type: 'Lanes',
+      lanes: lanes
+        .toSorted((a, b) => a - b)
+        .map((lane) => ({
+          lane,
+          candidates: [{ kind: 'host', family: 'ipv4', ip: '192.0.2.7', port: 40_000 + lane }],
+        })),
+    }),
+  ),
 )
 
 describe('control messages', () => {
+  test('lanes are those beside the first, each once, in rising order', () => {
+    const lanes = (...numbers: number[]): Uint8Array =>
+      Uint8Array.of(0x0b, numbers.length, ...numbers.flatMap((n) => [n, 0]))
+    expect(decodeControlMessage(lanes(1, 2, 7))).toBeDefined()
+    for (const bad of [lanes(0), lanes(8), lanes(2, 1), lanes(3, 3), lanes(1, 2, 3, 4, 5, 6, 7, 8)]) {
+      expect(decodeControlMessage(bad)).toBeUndefined()
+    }
+  })
+
   test('come back from a stream cut anywhere', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 40 })), (sent, cuts) => {

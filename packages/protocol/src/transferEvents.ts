@@ -68,6 +68,16 @@ export const transferEventSchema = z.discriminatedUnion('type', [
     /** Whether the kernel splits and joins trains of packets on this socket. */
     trains: z.boolean(),
   }),
+  /** The session has another shape from now on: another path, datagrams of another size, more or fewer lanes. */
+  event('SessionChanged', {
+    receiver,
+    session: count.min(1),
+    path: z.enum(['host', 'observed', 'peerReflexive']),
+    mtu: count,
+    trains: z.boolean(),
+    /** Lanes that carry data, the first one included. */
+    lanes: count.min(1),
+  }),
   event('Offered', { receiver, fileCount: count, totalBytes: count, chunkCount: count }),
   event('Accepted', { receiver }),
   event('Declined', { receiver }),

@@ -18,6 +18,6 @@ export const openTransferLog = (access: RedisAccess, now: () => number = Date.no
     ...access,
     codec: transferEventCodec,
     routeOf,
-    projection: 'transfers.1',
+    projection: 'transfers.2',
     now,
   })

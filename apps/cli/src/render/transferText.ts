@@ -64,11 +64,10 @@ export const transferText = (view: TransferView): string => {
   }
   if (view.rendezvous !== null) rows.push(['rendezvous', view.rendezvous])
   if (view.session !== null) {
-    const { path, family, mtu, trains, rttUs } = view.session
-    rows.push([
-      'session',
-      `${path} ${family}, ${mtu} B datagrams${trains ? ' in trains' : ''}, rtt ${(rttUs / 1000).toFixed(1)} ms`,
-    ])
+    const { path, family, mtu, trains, lanes, rttUs, isOpen } = view.session
+    const shape = `${path} ${family}, ${mtu} B datagrams${trains ? ' in trains' : ''}`
+    const lane = lanes === 1 ? '' : `, ${lanes} lanes`
+    rows.push([isOpen ? 'session' : 'last session', `${shape}${lane}, rtt ${(rttUs / 1000).toFixed(1)} ms`])
   }
   if (view.retransmittedBytes > 0) rows.push(['sent again', formatBytes(view.retransmittedBytes)])
   if (view.lostPackets > 0) rows.push(['lost packets', String(view.lostPackets)])

@@ -165,7 +165,10 @@ export class LaneSession implements LaneOwner {
   // LaneOwner
 
   onPath(_pathId: number, isFirst: boolean): void {
-    if (!isFirst) return
+    if (!isFirst) {
+      this.onShapeChanged()
+      return
+    }
     this.#wasEstablished = true
     this.#post({
       type: 'established',
@@ -182,7 +185,16 @@ export class LaneSession implements LaneOwner {
     return this.#sender?.onControl(bytes) ?? this.#receiver?.onControl(bytes) ?? false
   }
 
-  onShapeChanged(): void {}
+  onShapeChanged(): void {
+    if (!this.#wasEstablished) return
+    this.#post({
+      type: 'changed',
+      key: this.#key,
+      path: this.#loop.pathKind,
+      mtu: this.#loop.stats?.datagramBytes ?? 0,
+      trains: this.#loop.hasTrains,
+    })
+  }
 
   pump(now: number): void {
     if (this.#receiver !== undefined && now >= this.#receiver.pollTimeout()) this.#receiver.onTimeout(now)

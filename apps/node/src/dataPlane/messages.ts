@@ -117,6 +117,14 @@ export type LaneReport =
       readonly mtu: number
       readonly trains: boolean
     }
+  /** The lane has another shape: another path, datagrams of another size, trains or not. */
+  | {
+      readonly type: 'changed'
+      readonly key: string
+      readonly path: 'host' | 'observed' | 'peerReflexive'
+      readonly mtu: number
+      readonly trains: boolean
+    }
   /** The staging is open; `held` is verified and durable, `partial` says whether an earlier session left something. */
   | { readonly type: 'begun'; readonly key: string; readonly held: readonly RangePair[]; readonly isResumed: boolean }
   | { readonly type: 'sender'; readonly key: string; readonly report: SenderReport; readonly stats: WindowStats }

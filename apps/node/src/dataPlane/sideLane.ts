@@ -68,8 +68,16 @@ export class SideLane implements LaneOwner {
 
   // LaneOwner
 
-  onPath(): void {
-    // The first lane tells of the session's path.
+  onPath(_pathId: number, isFirst: boolean): void {
+    if (!isFirst) return
+    this.#post({
+      type: 'established',
+      key: this.#key,
+      path: this.#loop.pathKind,
+      family: 'ipv4',
+      mtu: this.#loop.stats?.datagramBytes ?? 0,
+      trains: this.#loop.hasTrains,
+    })
   }
 
   onControl(): boolean {

@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { DataOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import type { ErrorCode, Result } from '@godwit/protocol/errors'
@@ -16,10 +17,13 @@ import { SideLanes, type SideLanesOptions } from './sideLanes.js'
 
 export type EndedReport = Extract<SessionReport, { type: 'ended' }>
 export type EstablishedReport = Extract<SessionReport, { type: 'established' }>
-export type InnerReport = Exclude<SessionReport, EndedReport | EstablishedReport | { type: 'raw' }>
+export type SessionShape = Pick<DataOf<'SessionChanged'>, 'path' | 'mtu' | 'trains' | 'lanes'>
+export type InnerReport = Exclude<SessionReport, EndedReport | EstablishedReport | { type: 'raw' | 'changed' }>
 
 export interface PeerSessionEvents {
   onEstablished(report: EstablishedReport): Promise<void>
+  /** The session has another shape than before. */
+  onChanged(shape: SessionShape): Promise<void>
   onReport(report: InnerReport): Promise<void>
   onEnded(report: EndedReport): Promise<void>
 }
@@ -31,6 +35,7 @@ export class PeerSession {
   readonly #socket: PeerSocket
   readonly #parts: LaneParts
   #sideLanes: SideLanes | undefined
+  #shape: Omit<SessionShape, 'lanes'> | undefined
   #isStarted = false
   #isEnded = false
   /** The number that the log gave it; 0 until it is recorded as opened. */
@@ -69,6 +74,7 @@ export class PeerSession {
       role: transfer.role,
       keys,
       command: (command, ports) => this.command(command, ports),
+      onCount: () => spawn(() => this.#onShape(events)),
     })
     this.#socket.onReport = (report) => {
       spawn(async () => {
@@ -77,7 +83,11 @@ export class PeerSession {
             return
           case 'established':
             this.isEstablished = true
+            this.#shape = report
             return events.onEstablished(report)
+          case 'changed':
+            this.#shape = report
+            return this.#onShape(events)
           case 'ended':
             this.#isEnded = true
             this.#sideLanes?.close('done')
@@ -122,6 +132,12 @@ export class PeerSession {
   close(code: CloseCode): void {
     this.#sideLanes?.close(code)
     this.command({ type: 'close', code })
+  }
+
+  async #onShape(events: PeerSessionEvents): Promise<void> {
+    if (this.#shape === undefined || this.#isEnded) return
+    const { path, mtu, trains } = this.#shape
+    await events.onChanged({ path, mtu, trains, lanes: this.#sideLanes?.count ?? 1 })
   }
 
   /** What the two sides say about lanes: nothing that the transfer has to know. */

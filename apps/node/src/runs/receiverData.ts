@@ -110,6 +110,11 @@ export class ReceiverData {
           })
           session.number = sessionNumberOf(opened)
         },
+        onChanged: async (shape) => {
+          if (this.#session === session && session.number > 0) {
+            await execute({ type: 'changeSession', receiver: receiver(), session: session.number, ...shape })
+          }
+        },
         onReport: async (report) => {
           if (this.#session === session) await this.#onReport(session, report)
         },

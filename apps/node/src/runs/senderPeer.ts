@@ -281,6 +281,11 @@ export class SenderPeer {
             chunkCount: this.#plan?.chunkCount ?? 0,
           })
         },
+        onChanged: async (shape) => {
+          if (this.#session === session && session.number > 0) {
+            await execute({ type: 'changeSession', receiver, session: session.number, ...shape })
+          }
+        },
         onReport: (report) => this.#onReport(session, report),
         onEnded: (report) => this.#onEnded(session, report),
       },

@@ -23,6 +23,8 @@ export interface SideLanesOptions {
   readonly candidatePolicy: CandidatePolicy
   /** The secrets are copied, and wiped at the end. */
   readonly keys: SessionKeys
+  /** `count` has changed. */
+  readonly onCount: () => void
   /** To the first lane. */
   readonly command: (command: SessionCommand, transfer?: readonly MessagePort[]) => void
 }
@@ -33,6 +35,8 @@ export class SideLanes {
   /** By lane: a socket that waits for the other side's answer, or a lane that runs. */
   readonly #opened = new Map<number, PeerSocket>()
   readonly #running = new Map<number, PeerSocket>()
+  /** Those of them that have found a path. */
+  readonly #established = new Set<number>()
   #limit: number | null = null
   #isEnded = false
 
@@ -42,9 +46,9 @@ export class SideLanes {
     this.#secrets = { receiverToSender: receiverToSender.slice(), senderToReceiver: senderToReceiver.slice() }
   }
 
-  /** Lanes of the session, the first one included. */
+  /** Lanes that carry data, the first one included. */
   get count(): number {
-    return 1 + this.#running.size
+    return 1 + this.#established.size
   }
 
   /** The sender's part: offers lanes 1 … count - 1. */
@@ -111,9 +115,14 @@ export class SideLanes {
     this.#opened.delete(lane)
     this.#running.set(lane, socket)
     socket.onReport = (report) => {
-      if (report.type !== 'ended') return
-      this.#running.delete(lane)
+      if (report.type === 'established') this.#established.add(lane)
+      else if (report.type === 'ended') {
+        this.#running.delete(lane)
+        this.#established.delete(lane)
+      } else return
+      if (this.#isEnded) return
       this.#shareLimit()
+      this.#options.onCount()
     }
     const { port1, port2 } = new MessageChannel()
     command({ type: 'attachLane', port: port1 }, [port1])
@@ -139,7 +148,7 @@ export class SideLanes {
   /** A limit is the session's: each lane gets its part. */
   #shareLimit(): void {
     if (this.#isEnded) return
-    const limit = this.#limit === null ? null : Math.max(1, Math.floor(this.#limit / this.count))
+    const limit = this.#limit === null ? null : Math.max(1, Math.floor(this.#limit / (1 + this.#running.size)))
     this.#options.command({ type: 'setLimit', limit })
     for (const { session } of this.#running.values()) session.command({ type: 'setLimit', limit })
   }

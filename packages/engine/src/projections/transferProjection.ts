@@ -7,7 +7,7 @@
 import type { RecordedEvent } from '@godwit/protocol/events'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { evolve } from '../domain/transfer/evolve.js'
-import type { Transfer } from '../domain/transfer/state.js'
+import type { Session, Transfer } from '../domain/transfer/state.js'
 import { initialTransfer } from '../domain/transfer/state.js'
 import { eventOf, foldStream } from './recorded.js'
 
@@ -23,6 +23,11 @@ export interface Flow {
   readonly rttUs: number
 }
 
+export interface LastSession extends Omit<Session, 'number'> {
+  readonly receiver: string
+  readonly rttUs: number
+}
+
 export interface TransferProjection {
   readonly transferId: string
   /** Version of the last event folded: the cursor. 0 before the first. */
@@ -35,6 +40,8 @@ export interface TransferProjection {
   readonly acceptedAt: number | null
   readonly endedAt: number | null
   readonly flows: readonly Flow[]
+  /** The session that was opened last, and its receiver; kept when it is over. */
+  readonly lastSession: LastSession | null
   readonly lostPackets: number
   readonly retransmittedBytes: number
   readonly corruptedPackets: number
@@ -49,6 +56,7 @@ export const initialTransferProjection: TransferProjection = {
   acceptedAt: null,
   endedAt: null,
   flows: [],
+  lastSession: null,
   lostPackets: 0,
   retransmittedBytes: 0,
   corruptedPackets: 0,
@@ -84,16 +92,32 @@ const measured = (projection: TransferProjection, event: TransferEvent): Transfe
       return { ...projection, acceptedAt: projection.acceptedAt ?? projection.updatedAt }
     case 'ChunksAcked': {
       const { receiver, bytes, sinceMs, rttUs, lost, retransmitted, corrupted } = event.data
+      const { lastSession } = projection
       const before = projection.flows.find((flow) => flow.receiver === receiver)?.rate ?? 0
       return {
         ...projection,
         flows: withFlow(projection.flows, { receiver, rttUs, rate: smoothed(before, bytes, sinceMs) }),
+        // Chunks that were found on the disk tell nothing about the network.
+        lastSession: lastSession?.receiver === receiver && sinceMs > 0 ? { ...lastSession, rttUs } : lastSession,
         lostPackets: projection.lostPackets + lost,
         retransmittedBytes: projection.retransmittedBytes + retransmitted,
         corruptedPackets: projection.corruptedPackets + corrupted,
       }
     }
-    case 'SessionOpened':
+    case 'SessionOpened': {
+      const { receiver, path, family, mtu, trains } = event.data
+      return {
+        ...projection,
+        flows: withoutFlow(projection.flows, receiver),
+        lastSession: { receiver, path, family, mtu, trains, lanes: 1, rttUs: 0 },
+      }
+    }
+    case 'SessionChanged': {
+      const { receiver, path, mtu, trains, lanes } = event.data
+      const { lastSession } = projection
+      if (lastSession?.receiver !== receiver) return projection
+      return { ...projection, lastSession: { ...lastSession, path, mtu, trains, lanes } }
+    }
     case 'SessionLost':
     case 'ReceiverCompleted':
     case 'ReceiverLeft':

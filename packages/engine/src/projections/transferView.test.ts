@@ -96,7 +96,7 @@ test('nothing moves while the session is lost, the transfer pauses or has failed
   const moving = [...sending, window('r1', [0, 4], 500)]
   for (const end of [lost('r1', 1), paused('user'), failed]) {
     expect(progress(...moving, end)).toMatchObject({ bytesDone: 400, rate: 0, etaSeconds: null })
-    expect(viewOf(project(...moving, end), record).session).toBeNull()
+    expect(viewOf(project(...moving, end), record).session).toMatchObject({ isOpen: false, mtu: 1472, lanes: 1 })
   }
   expect(progress(...moving, lost('r1', 1), opened('r1', 2), window('r1', [4, 1], 500)).rate).toBe(200)
 })

@@ -110,13 +110,12 @@ const etaOf = ({ flows }: TransferProjection, run: Run): number | null => {
   return last === undefined || !Number.isFinite(last) ? null : Math.round(last * 10) / 10
 }
 
-/** Of several sessions the one that was opened by the last receiver to come. */
-const sessionOf = ({ flows }: TransferProjection, run: Run): TransferView['session'] => {
-  const receiver = run.receivers.findLast(({ session }) => session !== undefined)
-  if (receiver?.session === undefined) return null
-  const { path, family, mtu, trains } = receiver.session
-  const rttUs = flows.find((flow) => flow.receiver === receiver.id)?.rttUs ?? 0
-  return { path, family, mtu, trains, rttUs }
+/** Of several sessions the one that was opened last. */
+const sessionOf = ({ lastSession }: TransferProjection, run: Run): TransferView['session'] => {
+  if (lastSession === null) return null
+  const { receiver, ...session } = lastSession
+  const isOpen = run.receivers.some(({ id, session }) => id === receiver && session !== undefined)
+  return { ...session, isOpen }
 }
 
 const reasonOf = (transfer: KnownTransfer): TransferView['reason'] => {

@@ -28,6 +28,7 @@ export type TransferCommand =
   | { readonly type: 'pair'; readonly receiver: string; readonly name: string }
   /** The session's number is given by the decision. */
   | ({ readonly type: 'openSession' } & Omit<DataOf<'SessionOpened'>, 'session'>)
+  | ({ readonly type: 'changeSession' } & DataOf<'SessionChanged'>)
   | ({ readonly type: 'offer' } & DataOf<'Offered'>)
   | { readonly type: 'accept'; readonly receiver: string }
   | { readonly type: 'decline'; readonly receiver: string }

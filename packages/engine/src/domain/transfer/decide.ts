@@ -31,6 +31,7 @@ export const decide = (command: TransferCommand, transfer: Transfer): TransferDe
     case 'lockRoom':
     case 'changeLimit':
       return hasEnded(transfer) ? accept() : decideRoom(command, transfer.run)
+    case 'changeSession':
     case 'loseSession':
       return hasEnded(transfer) ? accept() : decideReceiver(command, transfer)
     case 'pair':

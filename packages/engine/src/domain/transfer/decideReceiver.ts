@@ -11,7 +11,9 @@ import { hasAllChunks } from './states.js'
 
 type ReceiverCommand = Extract<
   TransferCommand,
-  { type: 'pair' | 'openSession' | 'loseSession' | 'offer' | 'accept' | 'decline' | 'completeReceiver' }
+  {
+    type: 'pair' | 'openSession' | 'changeSession' | 'loseSession' | 'offer' | 'accept' | 'decline' | 'completeReceiver'
+  }
 >
 type CommandOf<T extends ReceiverCommand['type']> = Extract<ReceiverCommand, { type: T }>
 type TransferDecision = Decision<TransferEvent>
@@ -31,6 +33,8 @@ export const decideReceiver = (command: ReceiverCommand, transfer: KnownTransfer
     }
     case 'openSession':
       return isActive ? openSession(command, receiver) : refusal()
+    case 'changeSession':
+      return changeSession(command, receiver)
     case 'loseSession': {
       const { receiver: id, session, reason } = command
       const isRunning = receiver.session?.number === session
@@ -65,6 +69,17 @@ const openSession = (command: CommandOf<'openSession'>, { phase, sessionCount }:
   if (isGone(phase) || phase.is === 'joined' || phase.is === 'inLine') return refusal()
   const { type: _, ...data } = command
   return accept({ type: 'SessionOpened', data: { ...data, session: sessionCount + 1 } })
+}
+
+/** Only the session that runs has a shape. */
+const changeSession = ({ type: _, ...data }: CommandOf<'changeSession'>, { session }: Receiver): TransferDecision => {
+  if (session?.number !== data.session) return accept()
+  const isSame =
+    session.path === data.path &&
+    session.mtu === data.mtu &&
+    session.trains === data.trains &&
+    session.lanes === data.lanes
+  return isSame ? accept() : accept({ type: 'SessionChanged', data })
 }
 
 const offer = ({ type: _, ...data }: CommandOf<'offer'>, run: Run, { phase }: Receiver): TransferDecision => {

@@ -71,9 +71,17 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
       const { receiver: id, session: number, path, family, mtu, trains } = event.data
       return withReceiver(run, id, (receiver) => ({
         ...receiver,
-        session: { number, path, family, mtu, trains },
+        session: { number, path, family, mtu, trains, lanes: 1 },
         sessionCount: number,
       }))
+    }
+    case 'SessionChanged': {
+      const { receiver: id, path, mtu, trains, lanes } = event.data
+      return withReceiver(run, id, (receiver) =>
+        receiver.session === undefined
+          ? receiver
+          : { ...receiver, session: { ...receiver.session, path, mtu, trains, lanes } },
+      )
     }
     case 'SessionLost':
       return withReceiver(run, event.data.receiver, withoutSession)

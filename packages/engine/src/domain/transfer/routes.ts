@@ -23,6 +23,7 @@ export const routeOf = (event: TransferEvent): QueueName | undefined => {
     case 'RoomLocked':
     case 'PeerPaired':
     case 'SessionOpened':
+    case 'SessionChanged':
     case 'Offered':
     case 'Declined':
     case 'LimitChanged':

@@ -40,6 +40,7 @@ export interface Session {
   readonly family: DataOf<'SessionOpened'>['family']
   readonly mtu: number
   readonly trains: boolean
+  readonly lanes: number
 }
 
 /** How far a receiver has come. Acceptance outlives a session: who accepted once is not asked again. */

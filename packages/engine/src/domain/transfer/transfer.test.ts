@@ -131,6 +131,34 @@ describe('the room', () => {
   })
 })
 
+describe('the shape of a session', () => {
+  const shape = { path: 'host', mtu: 8952, trains: true, lanes: 4 } as const
+  const changed: TransferEvent = { type: 'SessionChanged', data: { receiver: 'r1', session: 1, ...shape } }
+
+  test('is recorded when it changes, while the session runs', () => {
+    const command = { type: 'changeSession', receiver: 'r1', session: 1, ...shape } as const
+    given(...sending)
+      .when(command)
+      .then(changed)
+    given(...sending, changed)
+      .when(command)
+      .thenNothing()
+    given(...sending, lost('r1', 1))
+      .when(command)
+      .thenNothing()
+    given(...sending, lost('r1', 1), opened('r1', 2))
+      .when(command)
+      .thenNothing()
+    expect(given(...sending, changed).transfer).toMatchObject({ run: { receivers: [{ session: shape }] } })
+  })
+
+  test('as it was opened is no change', () => {
+    given(...sending)
+      .when({ type: 'changeSession', receiver: 'r1', session: 1, path: 'host', mtu: 1472, trains: true, lanes: 1 })
+      .thenNothing()
+  })
+})
+
 describe('pairing, sessions and the offer', () => {
   const pair = { type: 'pair', receiver: 'r1', name: 'heron' } as const
   const open = { type: 'openSession', receiver: 'r1', ...path } as const
