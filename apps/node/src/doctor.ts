@@ -1,18 +1,20 @@
 /** What `godwit doctor` looks at: what the node stands on, and a line that mends what is not as it should be. */
-import { readFile, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import type { Doctor } from '@godwit/protocol/api'
 import { FREE_SPACE_MARGIN_BYTES } from '@godwit/protocol/limits'
 import { formatBytes } from '@godwit/protocol/rate'
 import type { RedisFacts } from '@godwit/redis/connection'
 import { hasNativePackets } from './crypto/nativePackets.js'
 import { ownPacketCiphers } from './crypto/packetCiphers.js'
+import { openOffloadSocket } from './dataPlane/offloadSocket.js'
+import { UdpSocket } from './dataPlane/udpSocket.js'
 import { hostAddresses, isLoopbackOnly } from './network/hostAddresses.js'
 import type { RendezvousClient } from './rendezvous/rendezvousClient.js'
 
 type Check = Doctor['checks'][number]
 
-/** Bytes of a socket's receive buffer that are asked for. */
-const WANTED_SOCKET_BUFFER_BYTES = 8 * 1024 * 1024
+/** Bytes of a socket's buffers, as they are read back, below which a fast transfer loses packets. */
+const WANTED_SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 
 export interface DoctorDeps {
   readonly dataDir: string
@@ -33,10 +35,10 @@ export const runDoctor = async (deps: DoctorDeps): Promise<Doctor> => ({
   checks: await Promise.all([
     checkRedis(deps),
     checkDataDir(deps.dataDir),
-    checkSocketBuffer(),
+    checkSocketBuffer(deps.listenHost),
     checkAddresses(deps.listenHost),
     checkRendezvous(deps.rendezvous),
-    check('data plane', 'ok', 'plain datagrams'),
+    checkDataPlane(deps.listenHost),
     checkPacketCrypto(),
   ]),
 })
@@ -56,13 +58,33 @@ const checkDataDir = async (dataDir: string): Promise<Check> => {
     : check('data directory', 'problem', detail, 'Free some space there, or set GODWIT_DATA_DIR.')
 }
 
-const checkSocketBuffer = async (): Promise<Check> => {
-  const limit = await readFile('/proc/sys/net/core/rmem_max', 'utf8').then(Number, () => Number.NaN)
-  if (Number.isNaN(limit)) return check('UDP buffer', 'ok', 'the system tells no limit')
-  const detail = `the system allows ${formatBytes(limit)}`
-  return limit * 2 >= WANTED_SOCKET_BUFFER_BYTES
+/** A buffer that was asked for and read back: Linux says twice what it granted, for its own bookkeeping (socket(7)). */
+const checkSocketBuffer = async (listenHost: string): Promise<Check> => {
+  const opened = await UdpSocket.open(listenHost, { onRead() {}, onDrain() {}, onTooLarge() {}, onTrainsRefused() {} })
+  if (!opened.ok) return check('UDP buffer', 'problem', `no UDP socket on ${listenHost}`, 'Check GODWIT_LISTEN.')
+  const { receiveBufferBytes: receive, sendBufferBytes: send } = opened.value
+  opened.value.close()
+  const detail = `${formatBytes(receive)} to receive, ${formatBytes(send)} to send`
+  const missing = [
+    receive < WANTED_SOCKET_BUFFER_BYTES ? `net.core.rmem_max=${WANTED_SOCKET_BUFFER_BYTES}` : '',
+    send < WANTED_SOCKET_BUFFER_BYTES ? `net.core.wmem_max=${WANTED_SOCKET_BUFFER_BYTES}` : '',
+  ].filter((setting) => setting !== '')
+  return missing.length === 0
     ? check('UDP buffer', 'ok', detail)
-    : check('UDP buffer', 'warning', detail, `sysctl -w net.core.rmem_max=${WANTED_SOCKET_BUFFER_BYTES}`)
+    : check(
+        'UDP buffer',
+        'warning',
+        `${detail}: fast transfers will lose packets here`,
+        `sysctl -w ${missing.join(' ')}`,
+      )
+}
+
+const checkDataPlane = (listenHost: string): Check => {
+  const socket = openOffloadSocket(listenHost)
+  socket?.close()
+  return socket === undefined
+    ? check('data plane', 'warning', 'plain datagrams, one call each: this system has no segmentation offload for UDP')
+    : check('data plane', 'ok', 'trains of datagrams (UDP_SEGMENT, UDP_GRO)')
 }
 
 const checkPacketCrypto = (): Check =>

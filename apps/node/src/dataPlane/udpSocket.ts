@@ -122,6 +122,10 @@ export class UdpSocket {
     return this.#socket.getRecvBufferSize()
   }
 
+  get sendBufferBytes(): number {
+    return this.#socket.getSendBufferSize()
+  }
+
   /** The number of an address that is kept: a candidate. */
   pathOf(address: UdpAddress): number {
     const id = this.#paths.idOf(address.ip, address.port)
