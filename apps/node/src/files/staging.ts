@@ -26,6 +26,7 @@ import { forEachIndex, Mutex } from './concurrently.js'
 import { attempt, DiskRefusal, diskFailure, failedWith } from './diskErrors.js'
 import { makeDir, syncDir, writeRecord } from './durable.js'
 import { HandlePool } from './handlePool.js'
+import { ReadBack } from './readBack.js'
 import { shownPath } from './sourceErrors.js'
 import type { TargetTraits } from './stagingDir.js'
 import {
@@ -38,7 +39,7 @@ import {
   StagingLayout,
 } from './stagingDir.js'
 import type { Held, VerifyMode } from './stagingVerify.js'
-import { findDamagedChunks, findHeldChunks, hashWholeFile } from './stagingVerify.js'
+import { findDamagedChunks, findHeldChunks } from './stagingVerify.js'
 
 /** Part files open at a time. */
 const MAX_OPEN_PARTS = 256
@@ -70,6 +71,7 @@ export class Staging {
   /** Counts failed syncs: a write that was under way during one may have been dropped with it. */
   #syncFailures = 0
   #syncError: { readonly error: unknown } | undefined
+  readonly #readBack: ReadBack
   /** 32 bytes per file: what `hashFile` read back. */
   readonly #fileHashes: Uint8Array
   readonly #hashedFiles = new RangeSet()
@@ -87,6 +89,7 @@ export class Staging {
       open: (file) => this.#openPart(file),
       beforeClose: (file, handle) => this.#syncPart(file, handle),
     })
+    this.#readBack = new ReadBack(this.#parts())
   }
 
   /**
@@ -194,6 +197,7 @@ export class Staging {
         if (chunks.isEmpty) return { ok: true, durable: chunks }
         await this.#syncFolders()
         await this.#hashes.record(chunks, (chunk) => written.get(chunk) ?? new Uint8Array(BLAKE3_BYTES))
+        this.#readBack.onDurable(chunks)
         return { ok: true, durable: chunks }
       } catch (error) {
         this.#syncError = undefined
@@ -213,14 +217,16 @@ export class Staging {
       if (await this.isFinalizing()) {
         return { held: RangeSet.of(0, this.plan.chunkCount), missing: new RangeSet() }
       }
-      return findHeldChunks(this.#parts(), claimed, mode)
+      const found = await findHeldChunks(this.#parts(), claimed, mode)
+      this.#readBack.onDurable(found.held)
+      return found
     })
   }
 
   /** BLAKE3 of a whole file, read back from the disk; 32 bytes. Kept for `finalize`. */
   async hashFile(file: number): Promise<Result<Uint8Array>> {
     return attempt('reading the received data back', async () => {
-      const hash = await hashWholeFile(this.#parts(), file)
+      const hash = await this.#readBack.hash(file)
       this.#fileHashes.set(hash, file * BLAKE3_BYTES)
       this.#hashedFiles.add(file, file + 1)
       return hash
@@ -234,6 +240,7 @@ export class Staging {
 
   /** Takes back that these chunks are there, durably, before they are asked for again. */
   async forget(chunks: RangeSet): Promise<Result<void>> {
+    this.#readBack.onForgotten(chunks)
     const none = new Uint8Array(BLAKE3_BYTES)
     for (const [start, end] of chunks.ranges()) {
       for (let chunk = start; chunk < end; chunk += 1) {
@@ -258,6 +265,7 @@ export class Staging {
 
   /** Closes the part files; they are opened again where needed. */
   async closeParts(): Promise<void> {
+    await this.#readBack.stop()
     await this.#pool.closeAll()
   }
 

@@ -4,7 +4,7 @@ import { equalBytes } from '@godwit/protocol/bytes'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { CHUNK_SIZE_BYTES } from '@godwit/protocol/limits'
 import { RangeSet } from '@godwit/protocol/rangeSet'
-import { BLAKE3_BYTES, Blake3Stream, blake3Of } from '../crypto/blake3.js'
+import { BLAKE3_BYTES, type Blake3Stream, blake3Of } from '../crypto/blake3.js'
 import type { ChunkHashes } from './chunkHashes.js'
 import { isNoHash, readUpTo } from './chunkHashes.js'
 import { forEachIndex } from './concurrently.js'
@@ -108,16 +108,23 @@ const hasHash = async (parts: StagedParts, chunk: number, hash: Uint8Array): Pro
   return read === length && equalBytes(blake3Of(bytes), hash)
 }
 
-/** BLAKE3 of what a part holds; a part that is too short hashes to something else than the sender announced. */
-export const hashWholeFile = async (parts: StagedParts, file: number): Promise<Uint8Array> => {
+/**
+ * BLAKE3 of what a part holds, where `hash` has everything before `offset`; a part that is too short hashes to something
+ * else than the sender announced.
+ */
+export const hashFrom = async (
+  parts: StagedParts,
+  file: number,
+  hash: Blake3Stream,
+  offset: number,
+): Promise<Uint8Array> => {
   const size = parts.plan.sizeOf(file)
-  const hash = new Blake3Stream()
-  if (size === 0) return hash.digest()
+  if (offset === size) return hash.digest()
   return parts.use(file, async (handle) => {
-    const step = Math.min(size, READ_BYTES)
-    let [front, back] = [Buffer.allocUnsafe(step), Buffer.allocUnsafe(size > step ? step : 0)]
-    let position = 0
-    let read = readUpTo(handle, front, step, 0)
+    const step = Math.min(size - offset, READ_BYTES)
+    let [front, back] = [Buffer.allocUnsafe(step), Buffer.allocUnsafe(size - offset > step ? step : 0)]
+    let position = offset
+    let read = readUpTo(handle, front, step, offset)
     while (position < size) {
       const length = await read
       if (length === 0) break
