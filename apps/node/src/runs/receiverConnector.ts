@@ -12,11 +12,10 @@ import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { PeerSession } from './peerSession.js'
-import type { RunContext } from './runContext.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 
 /** Milliseconds that a handshake may take before the next one begins: pairing stretches the words on both sides. */
 const PAIRING_ATTEMPT_MS = 10_000
@@ -31,7 +30,7 @@ export interface ReceiverConnectorOptions {
   readonly transferId: string
   /** Our id in the room. */
   readonly receiver: () => string
-  readonly client: () => RendezvousClient | undefined
+  readonly client: () => Rendezvous | undefined
   readonly post: (message: Uint8Array) => Promise<void>
   /** Whether a session is of use now: not while the user is asked, nor after the end. */
   readonly isWanted: () => Promise<boolean>

@@ -14,7 +14,6 @@ import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { Secret } from '../crypto/secret.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { mirroredEventOf } from './mirroredEvents.js'
@@ -22,7 +21,7 @@ import { ReceiverConnector } from './receiverConnector.js'
 import { ReceiverData } from './receiverData.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Run } from './run.js'
-import type { RunContext } from './runContext.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 import { Serial } from './serial.js'
 import { isWakeMessage } from './wakeMessage.js'
 
@@ -34,7 +33,7 @@ export class ReceiverRun implements Run {
   readonly #context: RunContext
   readonly #serial = new Serial()
   #link: RoomLink | undefined
-  #client: RendezvousClient | undefined
+  #client: Rendezvous | undefined
   #roomId = ''
   #token = ''
   /** Our id in the room. */

@@ -5,14 +5,14 @@
 import type { Failure } from '@godwit/protocol/errors'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import type { TransferRecords } from '../records/transferRecord.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import type { Rendezvous } from './runContext.js'
 
 /** Tries of one message; a handshake that loses one begins again anyway. */
 const POST_TRIES = 3
 const POST_RETRY_MS = 300
 
 export interface RoomLinkOptions {
-  readonly client: RendezvousClient
+  readonly client: Rendezvous
   readonly roomId: string
   readonly token: string
   /** Where the last run of this transfer was in the feed. */

@@ -17,17 +17,26 @@ export interface OwnRendezvous {
   readonly advertise: string
 }
 
+/** What runs need of a rendezvous: its client. */
+export type Rendezvous = Pick<
+  RendezvousClient,
+  'url' | 'open' | 'join' | 'command' | 'leave' | 'post' | 'watch' | 'addressQuestion'
+>
+
+/** What runs need of the data plane: sockets for sessions. */
+export type SessionOpener = Pick<DataPlane, 'open'>
+
 export interface RunContext {
   readonly log: TransferLog
   readonly records: TransferRecords
   readonly secrets: SecretStore
-  readonly plane: DataPlane
+  readonly plane: SessionOpener
   readonly crypto: HandshakeCrypto
   readonly logger: Logger
   readonly deviceName: string
   /** The IPv4 address that sessions bind to. */
   readonly listenHost: string
-  clientOf(url: string): RendezvousClient
+  clientOf(url: string): Rendezvous
   /** Starts it when it does not run yet. */
   ownRendezvous(): Promise<Result<OwnRendezvous>>
 }

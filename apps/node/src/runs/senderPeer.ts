@@ -26,13 +26,12 @@ import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport } from './peerSession.js'
 import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
-import type { RunContext } from './runContext.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 import { guessesMax } from './senderRun.js'
 import { wakeMessage } from './wakeMessage.js'
 
@@ -45,7 +44,7 @@ export interface SenderPeerOptions {
   readonly context: RunContext
   readonly transferId: string
   readonly receiver: string
-  readonly client: () => RendezvousClient | undefined
+  readonly client: () => Rendezvous | undefined
   readonly post: (message: Uint8Array) => Promise<boolean>
   readonly command: (command: RoomCommandInput['command']) => Promise<void>
   readonly execute: (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>

@@ -16,13 +16,12 @@ import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { generateWords } from '@godwit/protocol/words'
 import { Secret } from '../crypto/secret.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Run } from './run.js'
-import type { RunContext } from './runContext.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 import { SenderPeer } from './senderPeer.js'
 import { Serial } from './serial.js'
 
@@ -37,7 +36,7 @@ export class SenderRun implements Run {
   readonly #serial = new Serial()
   readonly #peers = new Map<string, SenderPeer>()
   #link: RoomLink | undefined
-  #client: RendezvousClient | undefined
+  #client: Rendezvous | undefined
   #roomId = ''
   #token = ''
   #isStopped = false
@@ -151,7 +150,7 @@ export class SenderRun implements Run {
     await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
   }
 
-  async #openRoom(record: TransferRecord): Promise<Result<RendezvousClient>> {
+  async #openRoom(record: TransferRecord): Promise<Result<Rendezvous>> {
     const secrets = await this.#secrets()
     if (!secrets.ok) return secrets
     this.#token = secrets.value.roomToken?.text() ?? ''

@@ -11,14 +11,14 @@ import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import { type CandidatePolicy, usableCandidates } from '@godwit/protocol/candidates'
 import type { LaneAddress } from '@godwit/protocol/controlMessages'
-import type { DataPlane, SessionCommand } from '../dataPlane/dataPlane.js'
+import type { SessionCommand } from '../dataPlane/dataPlane.js'
 import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import type { Rendezvous, SessionOpener } from './runContext.js'
 
 export interface SideLanesOptions {
   readonly role: 'sender' | 'receiver'
-  readonly plane: DataPlane
-  readonly rendezvous: RendezvousClient
+  readonly plane: SessionOpener
+  readonly rendezvous: Rendezvous
   readonly listenHost: string
   readonly candidatePolicy: CandidatePolicy
   /** The secrets are copied, and wiped at the end. */

@@ -37,7 +37,10 @@ export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps)
 }
 
 /** Sessions that were running when the node died are gone: the log says so before a new one is opened. */
-const closeLostSessions = async (log: TransferLog, { transferId, transfer }: TransferProjection): Promise<void> => {
+export const closeLostSessions = async (
+  log: TransferLog,
+  { transferId, transfer }: TransferProjection,
+): Promise<void> => {
   if (transfer.status === 'none') return
   for (const { id: receiver, session } of transfer.run.receivers) {
     if (session === undefined) continue
