@@ -64,6 +64,8 @@ export interface Receiver {
   readonly session?: Session
   /** Sessions so far. */
   readonly sessionCount: number
+  /** The room was lost around it: it stays as long as its session does, or until it joins the new one. */
+  readonly isOutside?: true
   /** Chunks that are durably at the receiver: sorted, disjoint, not adjacent. */
   readonly acked: readonly RangePair[]
   readonly ackedBytes: number

@@ -1,6 +1,7 @@
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { describe, expect, test } from 'vitest'
 import type { MirroredEvent } from './commands.js'
+import { decide } from './decide.js'
 import { stateOfReceiver, stateOfTransfer } from './states.js'
 import {
   accepted,
@@ -71,14 +72,14 @@ describe('enqueueing', () => {
 })
 
 describe('the room', () => {
-  const enter = {
-    type: 'enterRoom',
+  const room = {
     roomId: 'room1',
     nameplate: '4821',
     rendezvousUrl: 'http://127.0.0.1:1',
     advertise: null,
     receiver: null,
   } as const
+  const enter = { type: 'enterRoom', ...room } as const
   const mirror = (event: MirroredEvent) => ({ type: 'mirrorRoomEvent', event }) as const
   const queuedR2 = { type: 'ReceiverQueued', data: { receiver: 'r2', place: 1, roomVersion: 4 } } as const
 
@@ -103,6 +104,36 @@ describe('the room', () => {
     given(enqueuedSend(), entered(null), inLine('r9', 1, 7), entered(null, 'room2'))
       .when(mirror(queuedR2))
       .then(queuedR2)
+  })
+
+  test('the nameplate of a room that was opened again is recorded', () => {
+    given(enqueuedSend(), entered(null))
+      .when({ ...enter, nameplate: '77' })
+      .then({ type: 'RoomEntered', data: { ...room, nameplate: '77' } })
+  })
+
+  test('a room that the rendezvous lost is another one, in which nobody is yet', () => {
+    const another: TransferEvent = { type: 'RoomEntered', data: { ...room, isAnother: true } }
+    given(...sending)
+      .when({ ...enter, isAnother: true })
+      .then(another)
+    const phases = (...events: readonly TransferEvent[]) => {
+      const { transfer } = given(...events)
+      return transfer.status === 'none' ? [] : transfer.run.receivers.map(({ phase }) => phase.is)
+    }
+    const waiting = [enqueuedSend(), entered(null), joined('r1', 2), admitted('r1', 3), inLine('r2', 1, 4)]
+    expect(phases(...waiting, another)).toEqual(['left', 'left'])
+    // A session that runs needs no room.
+    expect(phases(...sending, another)).toEqual(['accepted'])
+    given(...sending, another)
+      .when(ack([0, 2]))
+      .then(acked('r1', [0, 2]))
+    expect(phases(...sending, another, lost('r1', 1))).toEqual(['left'])
+    expect(phases(...sending, another, joined('r1', 2), lost('r1', 1))).toEqual(['accepted'])
+    // Mirroring begins again.
+    given(...sending, another)
+      .when(mirror({ type: 'ReceiverJoined', data: { receiver: 'r2', roomVersion: 2 } }))
+      .then(joined('r2', 2))
   })
 
   test('a receiver mirrors what concerns itself', () => {
@@ -392,6 +423,42 @@ describe('completion', () => {
   })
 })
 
+describe('more ranges than one event takes', () => {
+  const holes = Array.from({ length: 5000 }, (_, index): [number, number] => [index * 2, 1])
+  const counts = (decision: ReturnType<typeof decide>) =>
+    decision.ok && decision.events.map(({ type, data }) => [type, 'ranges' in data ? data.ranges.length : 0])
+  const large = { fileCount: 1, totalBytes: 1_000_000, chunkCount: 10_000 }
+  const { transfer } = given(
+    enqueuedSend(large),
+    ...sending.slice(1, 6),
+    { type: 'Offered', data: { receiver: 'r1', ...large } },
+    accepted('r1'),
+  )
+
+  test('are acknowledged in several events, of which the first carries the measurements', () => {
+    const decision = decide(ack(...holes), transfer)
+    expect(counts(decision)).toEqual([
+      ['ChunksAcked', 4096],
+      ['ChunksAcked', 904],
+    ])
+    expect(decision).toMatchObject({ events: [{ data: { sinceMs: 500 } }, { data: { sinceMs: 0, lost: 0 } }] })
+  })
+
+  test('are asked for again in several events', () => {
+    const again = {
+      type: 'requestRetransmit',
+      receiver: 'r1',
+      ranges: holes,
+      bytesOf,
+      reason: 'sessionBroken',
+    } as const
+    expect(counts(decide(again, transfer))).toEqual([
+      ['RetransmitRequested', 4096],
+      ['RetransmitRequested', 904],
+    ])
+  })
+})
+
 describe('pausing, failing, cancelling', () => {
   test("a pause is recorded once, and the user's goes over the others", () => {
     const pause = (reason: 'user' | 'peer' | 'disk') => ({ type: 'pause', reason, by }) as const
@@ -449,6 +516,20 @@ describe('pausing, failing, cancelling', () => {
     expect(statesOf(...sending, failed, retried)).toEqual(['connecting', 'connecting'])
     given(...sending)
       .when({ type: 'retry', by })
+      .thenRejected('ERR_TRANSFER_STATE')
+  })
+
+  test('what has failed for good cannot be tried again: the two sides have parted', () => {
+    for (const code of ['ERR_DECLINED', 'ERR_CANCELLED_BY_PEER', 'ERR_ROOM_CLOSED'] as const) {
+      given(...sending, { type: 'TransferFailed', data: { code, detail: null } })
+        .when({ type: 'retry', by })
+        .thenRejected('ERR_TRANSFER_STATE')
+    }
+  })
+
+  test('on a sender one who declined has lost its place, also after a retry', () => {
+    given(...sending.slice(0, 7), declined('r1'), failed, retried)
+      .when({ type: 'accept', receiver: 'r1' })
       .thenRejected('ERR_TRANSFER_STATE')
   })
 
