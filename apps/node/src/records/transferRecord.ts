@@ -171,6 +171,10 @@ export class TransferRecords {
     return parsed.success ? parsed.data : undefined
   }
 
+  removeCursor(transferId: string): void {
+    rmSync(this.#path(transferId, 'cursor'), { force: true })
+  }
+
   remove(transferId: string): void {
     this.#cache.delete(transferId)
     for (const kind of ['manifest', 'sources', 'hashes', 'files', 'cursor', 'json'] as const) {

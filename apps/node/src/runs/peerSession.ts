@@ -36,12 +36,10 @@ export class PeerSession {
   readonly #parts: LaneParts
   #sideLanes: SideLanes | undefined
   #shape: Omit<SessionShape, 'lanes'> | undefined
-  #isStarted = false
   #isEnded = false
   /** The number that the log gave it; 0 until it is recorded as opened. */
   number = 0
   isEstablished = false
-  readonly startedAt = performance.now()
 
   constructor(socket: PeerSocket, parts: LaneParts) {
     this.#socket = socket
@@ -52,14 +50,6 @@ export class PeerSession {
     return this.#socket.candidates
   }
 
-  get isStarted(): boolean {
-    return this.#isStarted
-  }
-
-  get isEnded(): boolean {
-    return this.#isEnded
-  }
-
   /** @param spawn - runs a task in the order of the transfer. */
   start(
     keys: SessionKeys,
@@ -68,7 +58,6 @@ export class PeerSession {
     events: PeerSessionEvents,
     spawn: (task: () => Promise<void>) => void,
   ): void {
-    this.#isStarted = true
     this.#sideLanes = new SideLanes({
       ...this.#parts,
       role: transfer.role,
@@ -76,27 +65,7 @@ export class PeerSession {
       command: (command, ports) => this.command(command, ports),
       onCount: () => spawn(() => this.#onShape(events)),
     })
-    this.#socket.onReport = (report) => {
-      spawn(async () => {
-        switch (report.type) {
-          case 'raw':
-            return
-          case 'established':
-            this.isEstablished = true
-            this.#shape = report
-            return events.onEstablished(report)
-          case 'changed':
-            this.#shape = report
-            return this.#onShape(events)
-          case 'ended':
-            this.#isEnded = true
-            this.#sideLanes?.close('done')
-            return events.onEnded(report)
-          default:
-            if (!(await this.#onLanes(report))) await events.onReport(report)
-        }
-      })
-    }
+    this.#socket.onReport = (report) => spawn(() => this.#onReport(report, events))
     const candidates = keys.peer.candidates.filter(({ family }) => family === 'ipv4')
     this.command({
       type: 'start',
@@ -113,6 +82,34 @@ export class PeerSession {
     // The worker has its own copies.
     keys.trafficSecrets.receiverToSender.fill(0)
     keys.trafficSecrets.senderToReceiver.fill(0)
+  }
+
+  async #onReport(report: SessionReport, events: PeerSessionEvents): Promise<void> {
+    switch (report.type) {
+      case 'raw':
+        return
+      case 'ended':
+        this.#isEnded = true
+        this.#sideLanes?.close('done')
+        return events.onEnded(report)
+      default:
+        break
+    }
+    try {
+      if (report.type === 'established') {
+        this.isEstablished = true
+        this.#shape = report
+        await events.onEstablished(report)
+      } else if (report.type === 'changed') {
+        this.#shape = report
+        await this.#onShape(events)
+      } else if (!(await this.#onLanes(report))) await events.onReport(report)
+    } catch (error) {
+      // What was reported is not in the log, and is not reported again: the next session begins from what disk and log
+      // hold.
+      this.close('shutdown')
+      throw error
+    }
   }
 
   command(command: SessionCommand, ports?: readonly MessagePort[]): void {

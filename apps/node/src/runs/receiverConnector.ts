@@ -17,9 +17,12 @@ import { describe } from '../transfers/transferLog.js'
 import { PeerSession } from './peerSession.js'
 import type { Rendezvous, RunContext } from './runContext.js'
 
-/** Milliseconds that a handshake may take before the next one begins: pairing stretches the words on both sides. */
-const PAIRING_ATTEMPT_MS = 10_000
-const RESUMING_ATTEMPT_MS = 4000
+/**
+ * Milliseconds without an answer after which the next handshake begins. Somebody who is there answers the first message
+ * of a resumption at once; stretching the words, and finding out how a socket is seen from outside, take seconds.
+ */
+const FIRST_ANSWER_MS = { pairing: 10_000, resuming: 4000 } as const
+const NEXT_ANSWER_MS = 10_000
 /** Milliseconds before an attempt: the first at once, then growing. */
 const ATTEMPT_DELAYS_MS = [0, 100, 300, 1000, 2000] as const
 
@@ -52,6 +55,8 @@ export class ReceiverConnector {
   #prepared: PeerSession | undefined
   #attempts = 0
   #timer: NodeJS.Timeout | undefined
+  /** The answer that is waited for: told apart from earlier ones, whose time-out may be in line already. */
+  #awaited: object | undefined
   #isStopped = false
 
   constructor(options: ReceiverConnectorOptions) {
@@ -115,6 +120,16 @@ export class ReceiverConnector {
   }
 
   async #attempt(): Promise<void> {
+    try {
+      await this.#begin()
+    } catch (error) {
+      // The log or the disk refused: they may not the next time.
+      this.#tryAgain()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
     const { context, transferId, receiver, isWanted, fail, post } = this.#options
     if (this.#isStopped || this.#machine !== undefined || !(await isWanted())) return
     const read = await context.secrets.read(transferId)
@@ -130,10 +145,17 @@ export class ReceiverConnector {
         ? new ResumeInitiator(this.#handshakeContext(), this.#resumption.current)
         : new PairingInitiator(this.#handshakeContext(), secrets.passphrase?.text.bytes() ?? new Uint8Array())
     this.#machine = machine
-    this.#after(this.#resumption === null ? PAIRING_ATTEMPT_MS : RESUMING_ATTEMPT_MS, async () => {
-      if (this.#machine === machine) this.#tryAgain()
-    })
+    this.#awaitAnswer(FIRST_ANSWER_MS[this.#resumption === null ? 'pairing' : 'resuming'])
     await post(machine.start())
+  }
+
+  #awaitAnswer(ms: number): void {
+    const awaited = {}
+    this.#awaited = awaited
+    clearTimeout(this.#timer)
+    this.#after(ms, async () => {
+      if (this.#machine !== undefined && this.#awaited === awaited) this.#tryAgain()
+    })
   }
 
   #handshakeContext(): HandshakeContext {
@@ -169,6 +191,8 @@ export class ReceiverConnector {
       case 'send':
         if (step.exposesGuess) await this.#countExposure()
         await post(step.message)
+        // From now: getting here may have taken longer than the first answer may.
+        this.#awaitAnswer(NEXT_ANSWER_MS)
         return
       case 'paired':
         if (!(await this.#store(step.pairing.resumption))) return
@@ -208,6 +232,7 @@ export class ReceiverConnector {
     this.#prepared = undefined
     this.#drop()
     if (session !== undefined) await this.#options.onKeys(keys, session)
+    else this.connect()
   }
 
   /** On disk before it is posted: with our confirmation whoever answers may test one guess. */

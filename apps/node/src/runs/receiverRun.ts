@@ -3,44 +3,33 @@
  * a data session until everything has its name. It is the side that connects again: whatever breaks, it begins a
  * resumption handshake until the two are together.
  */
-import { randomBytes } from 'node:crypto'
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
-import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import { type KnownTransfer, type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import { ERRORS, ok } from '@godwit/protocol/errors'
+import type { Failure } from '@godwit/protocol/errors'
+import { ERRORS } from '@godwit/protocol/errors'
+import { ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
-import { Secret } from '../crypto/secret.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
-import { describe } from '../transfers/transferLog.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import { ReceiverConnector } from './receiverConnector.js'
 import { ReceiverData } from './receiverData.js'
-import { cursorKeeping, RoomLink } from './roomLink.js'
+import { ReceiverRoom } from './receiverRoom.js'
 import type { Run } from './run.js'
-import type { Rendezvous, RunContext } from './runContext.js'
+import type { RunContext } from './runContext.js'
 import { Serial } from './serial.js'
 import { isWakeMessage } from './wakeMessage.js'
-
-/** Milliseconds before another try to join the room. */
-const JOIN_RETRY_MS = 2000
 
 export class ReceiverRun implements Run {
   readonly transferId: string
   readonly #context: RunContext
   readonly #serial = new Serial()
-  #link: RoomLink | undefined
-  #client: Rendezvous | undefined
-  #roomId = ''
-  #token = ''
-  /** Our id in the room. */
-  #receiver = ''
+  readonly #room: ReceiverRoom
   readonly #connector: ReceiverConnector
   readonly #data: ReceiverData
-  #joinTimer: NodeJS.Timeout | undefined
+  #status: KnownTransfer['status'] = 'active'
   #isStopped = false
   #isOver = false
 
@@ -50,31 +39,35 @@ export class ReceiverRun implements Run {
     const shared = {
       context,
       transferId,
-      receiver: () => this.#receiver,
+      receiver: () => this.#room.receiver,
       fail: (failure: Failure) => this.#fail(failure),
       spawn: (task: () => Promise<void>) => this.#spawn(task),
     }
+    this.#room = new ReceiverRoom({
+      context,
+      transferId,
+      execute: (command) => this.#execute(command),
+      onItem: (item) => this.#serial.run(() => this.#onItem(item)),
+      onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
+      retry: () => this.#spawn(() => this.#sync()),
+    })
     this.#data = new ReceiverData({
       ...shared,
       execute: (command) => this.#execute(command),
       sync: () => this.#sync(),
-      onEstablished: async () => {
-        this.#connector.reset()
-        await this.#connector.confirmUse()
-      },
-      onLost: () => this.#connect(),
+      onEstablished: () => this.#connector.confirmUse(),
+      onOpened: () => this.#connector.reset(),
+      onLost: () => this.#sync(),
       onCompletionKnown: () => this.#onCompletionKnown(),
     })
     this.#connector = new ReceiverConnector({
       ...shared,
-      client: () => this.#client,
-      post: async (message) => {
-        await this.#link?.post(message)
-      },
+      client: () => this.#room.client,
+      post: (message) => this.#room.post(message),
       isWanted: () => this.#isSessionWanted(),
       onPaired: async ({ peer, verification }) => {
         context.records.update(transferId, { peerName: peer.deviceName, verification })
-        await this.#execute({ type: 'pair', receiver: this.#receiver, name: peer.deviceName })
+        await this.#execute({ type: 'pair', receiver: this.#room.receiver, name: peer.deviceName })
       },
       onKeys: async (keys, session) => this.#data.start(keys, session),
     })
@@ -82,6 +75,11 @@ export class ReceiverRun implements Run {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  get isIdle(): boolean {
+    // One that is complete still has to tell the sender, who would wait for it.
+    return this.#status === 'failed' || this.#status === 'cancelled'
   }
 
   sync(): Promise<void> {
@@ -96,8 +94,7 @@ export class ReceiverRun implements Run {
     this.#isStopped = true
     this.#connector.stop()
     this.#data.close('shutdown')
-    clearTimeout(this.#joinTimer)
-    await this.#link?.stop()
+    await this.#room.stop()
     await this.#serial.settled()
   }
 
@@ -106,105 +103,75 @@ export class ReceiverRun implements Run {
     const projection = await this.#context.log.read(this.transferId)
     const record = this.#context.records.get(this.transferId)
     if (projection === undefined || projection.transfer.status === 'none' || record === undefined) {
-      await this.#finish()
+      this.#finish()
       return
     }
     const { transfer } = projection
+    this.#status = transfer.status
     switch (transfer.status) {
       case 'active':
-        if (await this.#join(projection, record)) await this.#advance(projection, record)
+        if (record.ended !== null) this.#context.records.update(this.transferId, { ended: null })
+        this.#data.agree(this.#own(projection)?.session?.number)
+        if (await this.#enter(projection, record)) await this.#advance(projection, record)
         return
       case 'paused':
         this.#connector.cancel()
         this.#data.close('paused')
         return
-      case 'failed':
-        this.#connector.cancel()
-        this.#data.failSession({ code: transfer.code })
-        if (!ERRORS[transfer.code].isRetryable) await this.#leaveRoom()
-        await this.#finish()
+      case 'failed': {
+        const isMendable = ERRORS[transfer.code].isRetryable
+        await this.#end(projection, record, { code: transfer.code }, isMendable ? undefined : 'failed')
         return
+      }
       case 'cancelled':
-        this.#connector.cancel()
-        this.#data.failSession({ code: 'ERR_CANCELLED_BY_PEER' })
-        await this.#leaveRoom()
-        await this.#data.discardStaging()
-        await this.#finish('cancelled')
+        await this.#end(projection, record, { code: 'ERR_CANCELLED_BY_PEER' }, 'cancelled')
         return
       case 'completed':
         // Only now that the end is recorded: a crash before must find it again.
         await this.#data.discardStaging()
         if (record.isCompletionKnown) {
-          await this.#finish('completed')
+          await this.#finishAs('completed')
           return
         }
-        // The sender has to hear of it, or it would wait for ever.
-        if (await this.#join(projection, record)) this.#connect()
+        // The sender has to hear of it, or it would wait for ever; but no room lasts longer than this.
+        if (Date.now() - (projection.endedAt ?? 0) > ROOM_MAX_TTL_MS) await this.#onCompletionKnown()
+        else if (await this.#enter(projection, record)) this.#connect()
         return
     }
   }
 
-  /** Enters the room and watches it; true when that stands. */
-  async #join(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
-    if (this.#link !== undefined) return true
-    if (projection.transfer.status === 'none') return false
-    const secrets = await this.#secrets()
-    if (!secrets.ok) {
-      await this.#execute({ type: 'fail', code: secrets.failure.code, detail: secrets.failure.detail ?? null })
-      return false
-    }
-    this.#token = secrets.value.roomToken?.text() ?? ''
-    const client = this.#context.clientOf(record.rendezvous ?? '')
-    this.#client = client
-    const joined = await client.join(this.#token, record.nameplate ?? '')
-    if (!joined.ok) {
-      await this.#onJoinFailure(joined.failure, projection.transfer.status === 'completed')
-      return false
-    }
-    this.#roomId = joined.value.roomId
-    this.#receiver = joined.value.receiver
-    await this.#execute({
-      type: 'enterRoom',
-      roomId: this.#roomId,
-      nameplate: record.nameplate ?? '',
-      rendezvousUrl: client.url,
-      advertise: null,
-      receiver: this.#receiver,
-    })
-    this.#link = new RoomLink({
-      client,
-      roomId: this.#roomId,
-      token: this.#token,
-      ...cursorKeeping(this.#context.records, this.transferId, this.#roomId),
-      onItem: (item) => this.#serial.run(() => this.#onItem(item)),
-      onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
-      onReachable: (failure) => {
-        if (failure !== undefined) this.#context.logger.info({ transferId: this.transferId }, describe(failure))
-      },
-    })
-    this.#link.start()
-    return true
+  async #enter(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
+    // A session that runs needs no room; when it ends, this is asked again.
+    if (this.#data.isOpen && !this.#room.isEntered) return true
+    const entered = await this.#room.enter(record)
+    if (entered.ok) return entered.value
+    // A sender that has closed its room knows all that it wants to know.
+    if (projection.transfer.status === 'completed') await this.#onCompletionKnown()
+    else await this.#fail(entered.failure)
+    return false
   }
 
-  async #onJoinFailure(failure: Failure, isCompleted: boolean): Promise<void> {
-    this.#context.logger.warn({ transferId: this.transferId }, `not in the room yet: ${describe(failure)}`)
-    if (ERRORS[failure.code].exit === 'network') {
-      clearTimeout(this.#joinTimer)
-      this.#joinTimer = setTimeout(() => this.#spawn(() => this.#sync()), JOIN_RETRY_MS)
+  /**
+   * Tells the sender and lets go of everything, once the session has let go of the staging. @param how - how it ended for
+   * good: then the room is left and the staging removed; undefined for what may be asked to go on.
+   */
+  async #end(
+    projection: TransferProjection,
+    record: TransferRecord,
+    failure: Failure,
+    how: 'failed' | 'cancelled' | undefined,
+  ): Promise<void> {
+    this.#connector.cancel()
+    this.#data.failSession(failure)
+    const hasLeft = how === undefined || (await this.#room.leave(projection, record))
+    // The end of the session, or another try to leave, comes back to here.
+    if (this.#data.isOpen || !hasLeft) return
+    if (how === undefined) {
+      this.#finish()
       return
     }
-    // A sender that has closed its room knows all that it wants to know.
-    if (isCompleted) await this.#onCompletionKnown()
-    else await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
-  }
-
-  async #secrets(): Promise<Result<TransferSecrets>> {
-    const updated = await this.#context.secrets.update(this.transferId, (before) => {
-      const secrets = before ?? NO_SECRETS
-      if (secrets.roomToken !== null) return null
-      return { ...secrets, roomToken: Secret.fromText(randomBytes(32).toString('base64url')) }
-    })
-    return updated.ok ? ok(updated.value ?? NO_SECRETS) : updated
+    await this.#data.discardStaging()
+    await this.#finishAs(how)
   }
 
   async #advance(projection: TransferProjection, record: TransferRecord): Promise<void> {
@@ -215,7 +182,7 @@ export class ReceiverRun implements Run {
         return
       case 'offered':
         // A log that was lost is built again: the user has answered already.
-        if (record.acceptsAtOnce || record.isAccepted) await this.#execute({ type: 'accept', receiver: this.#receiver })
+        if (record.acceptsAtOnce || record.isAccepted) await this.#execute({ type: 'accept', receiver: own.id })
         return
       case 'accepted':
         if (this.#data.isEstablished) await this.#data.begin(projection, record)
@@ -225,7 +192,7 @@ export class ReceiverRun implements Run {
   }
 
   #own({ transfer }: TransferProjection): Receiver | undefined {
-    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#receiver)
+    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#room.receiver)
   }
 
   async #onItem(item: RoomFeedItem): Promise<void> {
@@ -238,33 +205,40 @@ export class ReceiverRun implements Run {
     const event = mirroredEventOf(item)
     if (event !== undefined) await this.#execute({ type: 'mirrorRoomEvent', event })
     if (item.event.type === 'RoomLocked') await this.#failUnlessPaired({ code: 'ERR_ROOM_LOCKED' })
-    if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#receiver) {
-      if (event.data.reason === 'wrongCode') await this.#fail({ code: 'ERR_WRONG_CODE' })
-      else if (event.data.reason === 'completed') await this.#onRoomClosed('completed')
-      else if (event.data.reason === 'timeout') await this.#failUnlessPaired({ code: 'ERR_PEER_TIMEOUT' })
+    if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#room.receiver) {
+      await this.#onPutOut(event.data.reason)
     }
     if (event?.type === 'RoomClosed') await this.#onRoomClosed(event.data.reason)
+  }
+
+  /** We are not in the room any more, and there is no way back in. */
+  async #onPutOut(reason: string): Promise<void> {
+    const projection = await this.#context.log.read(this.transferId)
+    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
+    if (reason === 'wrongCode') await this.#fail({ code: 'ERR_WRONG_CODE' })
+    else if (reason === 'timeout') await this.#failUnlessPaired({ code: 'ERR_PEER_TIMEOUT' })
+    else await this.#fail({ code: 'ERR_RESUME_REFUSED' })
   }
 
   async #onRoomClosed(reason: string): Promise<void> {
     const projection = await this.#context.log.read(this.transferId)
     if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
     if (reason === 'cancelled') return this.#fail({ code: 'ERR_CANCELLED_BY_PEER' })
-    // While a session runs the room is not needed; a sender that is complete has dealt with this receiver.
-    if (!this.#data.isEstablished) await this.#fail({ code: 'ERR_ROOM_CLOSED' })
+    // While a session runs the room is not needed.
+    this.#room.forget(false)
+    await this.#sync()
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
-    await this.#link?.stop()
-    this.#link = undefined
     const projection = await this.#context.log.read(this.transferId)
     if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (!this.#data.isEstablished) await this.#fail(failure)
+    this.#room.forget(failure.code === 'ERR_ROOM_NOT_FOUND')
+    await this.#sync()
   }
 
-  /** The sender's node started again: the old session is dead, whatever its timers say. */
+  /** The sender's node started again: the session that stood before is dead, whatever its timers say. */
   #onSenderBack(): void {
-    if (this.#data.isFresh || this.#isStopped || this.#isOver) return
+    if (this.#isStopped || this.#isOver) return
     if (this.#data.isOpen) this.#data.close('replaced')
     else this.#connector.restart()
   }
@@ -287,7 +261,10 @@ export class ReceiverRun implements Run {
   async #onCompletionKnown(): Promise<void> {
     this.#context.records.update(this.transferId, { isCompletionKnown: true })
     this.#data.close('done')
-    await this.#leaveRoom()
+    const projection = await this.#context.log.read(this.transferId)
+    const record = this.#context.records.get(this.transferId)
+    // Nobody waits for this: a room that cannot be left now is over by itself.
+    if (projection !== undefined && record !== undefined) await this.#room.leave(projection, record)
     await this.#sync()
   }
 
@@ -300,18 +277,16 @@ export class ReceiverRun implements Run {
     await this.#sync()
   }
 
-  async #leaveRoom(): Promise<void> {
-    if (this.#client !== undefined && this.#roomId !== '') await this.#client.leave(this.#token, this.#roomId)
+  async #finishAs(how: NonNullable<TransferRecord['ended']>): Promise<void> {
+    await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended: how })
+    this.#finish()
   }
 
-  async #finish(ended?: TransferRecord['ended']): Promise<void> {
+  #finish(): void {
     this.#isOver = true
     this.#connector.stop()
-    clearTimeout(this.#joinTimer)
-    void this.#link?.stop()
-    if (ended === undefined) return
-    this.#context.records.update(this.transferId, { ended })
-    await this.#context.secrets.delete(this.transferId)
+    void this.#room.stop()
   }
 
   #execute(command: TransferCommand) {

@@ -1,7 +1,10 @@
 /** What a running transfer works with: the node's parts, put together once by `main`. */
 
+import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import type { HandshakeCrypto } from '@godwit/engine/ports/handshakeCrypto'
 import type { Result } from '@godwit/protocol/errors'
+import type { RecordedEvent } from '@godwit/protocol/events'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { Logger } from 'pino'
 import type { DataPlane } from '../dataPlane/dataPlane.js'
 import type { TransferRecords } from '../records/transferRecord.js'
@@ -25,6 +28,9 @@ export type Rendezvous = Pick<
 
 /** What runs need of the data plane: sockets for sessions. */
 export type SessionOpener = Pick<DataPlane, 'open'>
+
+/** Decides a command on the run's transfer and records what it leads to. */
+export type Execute = (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
 
 export interface RunContext {
   readonly log: TransferLog

@@ -1,5 +1,6 @@
 /** The transfers that run on this node: one run each, made when it is wanted and dropped when it is over. */
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import { ERRORS } from '@godwit/protocol/errors'
 import { ReceiverRun } from './receiverRun.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
@@ -49,8 +50,10 @@ export class RunManager {
     if (record === undefined) return false
     switch (transfer.status) {
       case 'none':
-      case 'failed':
         return false
+      case 'failed':
+        // A sender answers a receiver that tries again; one that has failed for good still has to say so.
+        return record.ended === null && (record.role === 'sender' || !ERRORS[transfer.code].isRetryable)
       case 'active':
       case 'paused':
         return true

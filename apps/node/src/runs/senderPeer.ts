@@ -3,8 +3,7 @@
  * receiver has its own keys, its own session and its own fate.
  */
 
-import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
-import { receiverOf } from '@godwit/engine/domain/transfer/state'
+import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import { MailboxResponder } from '@godwit/engine/handshake/mailboxResponder'
 import { RoomPassphrase } from '@godwit/engine/handshake/pairingKeys'
 import type { RoomIdentity } from '@godwit/engine/handshake/pairingResponder'
@@ -15,14 +14,12 @@ import type { CloseCode } from '@godwit/engine/transport/types'
 import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import type { RecordedEvent } from '@godwit/protocol/events'
+import { ERRORS, type ErrorCode, type Failure } from '@godwit/protocol/errors'
 import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { makeOfferPreview } from '@godwit/protocol/offer'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
-import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
@@ -31,23 +28,27 @@ import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport } from './peerSession.js'
 import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
-import type { Rendezvous, RunContext } from './runContext.js'
-import { guessesMax } from './senderRun.js'
+import type { Execute, Rendezvous, RunContext } from './runContext.js'
+import { guessesMax } from './senderRoom.js'
 import { wakeMessage } from './wakeMessage.js'
 
 /** Milliseconds that the session stays after the receiver's completion is recorded, for it to hear of it. */
 const CONFIRMING_MS = 10_000
 /** Milliseconds between two writings of the files' hashes. */
 const HASHES_SAVED_EVERY_MS = 1000
+/** Phases of a receiver that may still get everything. */
+const PRESENT: readonly Receiver['phase']['is'][] = ['joined', 'inLine', 'admitted', 'offered', 'accepted']
+/** Nothing was measured: chunks that turned out to be there. */
+const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 
 export interface SenderPeerOptions {
   readonly context: RunContext
   readonly transferId: string
   readonly receiver: string
   readonly client: () => Rendezvous | undefined
-  readonly post: (message: Uint8Array) => Promise<boolean>
+  readonly post: (message: Uint8Array) => Promise<void>
   readonly command: (command: RoomCommandInput['command']) => Promise<void>
-  readonly execute: (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
+  readonly execute: Execute
   readonly spawn: (task: () => Promise<void>) => void
   readonly sync: () => void
 }
@@ -66,6 +67,11 @@ export class SenderPeer {
   #plan: ChunkPlan | undefined
   #hashes: Uint8Array = new Uint8Array(0)
   #hashesTimer: NodeJS.Timeout | undefined
+  #saving: Promise<void> = Promise.resolve()
+  /** It has left the room; why is told at the end of its session. */
+  #hasLeft = false
+  /** It has failed, and others may still come: it may try again as long as nobody waits for its place. */
+  #hasFailed = false
 
   constructor(options: SenderPeerOptions) {
     this.#options = options
@@ -89,8 +95,38 @@ export class SenderPeer {
     return this.#confirmingTimer !== undefined
   }
 
-  wake(): void {
-    void this.#options.post(wakeMessage())
+  get isOpen(): boolean {
+    return this.#session !== undefined
+  }
+
+  get hasFailed(): boolean {
+    return this.#hasFailed
+  }
+
+  /** Asks it to come for a session, unless it has one. */
+  async wake(): Promise<void> {
+    if (!this.isOpen) await this.#options.post(wakeMessage())
+  }
+
+  /**
+   * Compares the session that runs with the one that the log knows: a pause that was lifted before anybody looked has
+   * ended it there, so it ends here.
+   */
+  agree(number: number | undefined): void {
+    const session = this.#session
+    if (session !== undefined && session.number > 0 && session.number !== number) session.close('shutdown')
+  }
+
+  /** It has left the room by itself. */
+  async onLeft(): Promise<void> {
+    this.#hasLeft = true
+    if (!this.isOpen) await this.#onGoneForGood()
+  }
+
+  /** Resolves when nothing of it is being written any more. */
+  async saved(): Promise<void> {
+    if (this.#hashesTimer !== undefined) this.#saveHashes()
+    await this.#saving
   }
 
   async onMessage(message: Uint8Array): Promise<void> {
@@ -129,6 +165,7 @@ export class SenderPeer {
     const { transfer } = projection
     const known = receiverOf(transfer.run, receiver)
     if (known === undefined || transfer.status === 'cancelled' || transfer.status === 'paused') return false
+    if (transfer.status === 'failed' && !ERRORS[transfer.code].isRetryable) return false
     const read = await context.secrets.read(transferId)
     if (!read.ok || read.value === null) return false
     const secrets = read.value
@@ -251,9 +288,11 @@ export class SenderPeer {
     if (!decoded.ok) return
     this.#plan = ChunkPlan.of(decoded.value)
     this.#hashes = context.records.readHashes(transferId, this.#plan.fileCount)
-    this.#session?.close('replaced')
-    await this.#loseSession('ERR_SESSION_LOST')
+    const replaced = this.#session
+    replaced?.close('replaced')
     this.#session = session
+    this.#hasFailed = false
+    if (replaced !== undefined) await this.#loseSession(replaced, 'ERR_SESSION_LOST')
     session.start(
       keys,
       { role: 'sender', manifest, sources, fileHashes: this.#hashes },
@@ -303,7 +342,7 @@ export class SenderPeer {
     report: SenderReport,
     stats: Extract<InnerReport, { type: 'sender' }>['stats'],
   ): Promise<void> {
-    const { execute, receiver, sync, transferId, context } = this.#options
+    const { execute, receiver, context, transferId } = this.#options
     const plan = this.#plan
     if (plan === undefined) return
     const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
@@ -316,7 +355,7 @@ export class SenderPeer {
         await execute({ type: 'decline', receiver })
         await this.#options.command({ type: 'dismiss', receiver, reason: 'failed' })
         session.close('done')
-        await this.#failIfAlone({ code: 'ERR_DECLINED' })
+        await this.#giveUp({ code: 'ERR_DECLINED' })
         return
       case 'durable': {
         const { sinceMs, rttUs, lost, retransmitted, corrupted } = stats
@@ -338,31 +377,13 @@ export class SenderPeer {
         return
       case 'fileHashed':
         this.#hashes.set(report.blake3, report.file * 32)
-        this.#hashesTimer ??= setTimeout(() => {
-          this.#hashesTimer = undefined
-          void context.records.writeHashes(transferId, this.#hashes)
-        }, HASHES_SAVED_EVERY_MS)
+        this.#hashesTimer ??= setTimeout(() => this.#saveHashes(), HASHES_SAVED_EVERY_MS)
         return
-      case 'completed': {
-        if (this.#hashesTimer !== undefined) {
-          clearTimeout(this.#hashesTimer)
-          this.#hashesTimer = undefined
-        }
-        await context.records.writeHashes(transferId, this.#hashes)
-        await execute({ type: 'accept', receiver })
-        if (plan.fileCount > 0) await execute({ type: 'completeFiles', receiver, first: 0, count: plan.fileCount })
-        this.#confirmingTimer = setTimeout(() => {
-          this.#confirmingTimer = undefined
-          sync()
-        }, CONFIRMING_MS)
-        await execute({ type: 'completeReceiver', receiver, bytes: report.bytes, seconds: report.seconds })
-        session.command({ type: 'confirmCompletion' })
-        await this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
-        return
-      }
+      case 'completed':
+        return this.#onCompleted(session, report, plan)
       case 'peerFailed':
         session.close('done')
-        await this.#failIfAlone(report.failure)
+        await this.#giveUp(report.failure)
         return
       case 'failed':
         session.close('done')
@@ -371,30 +392,97 @@ export class SenderPeer {
     }
   }
 
-  async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {
-    if (this.#session !== session) return
-    const { sync } = this.#options
-    clearTimeout(this.#confirmingTimer)
-    this.#confirmingTimer = undefined
-    await this.#loseSession(reasonOfEnd(report))
-    this.#session = undefined
-    if (report.cause === 'noPath' && !report.wasEstablished) {
-      await this.#failIfAlone({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
+  /** The receiver has everything: recorded, and only then confirmed. */
+  async #onCompleted(
+    session: PeerSession,
+    { bytes, seconds }: Extract<SenderReport, { type: 'completed' }>,
+    plan: ChunkPlan,
+  ): Promise<void> {
+    const { execute, receiver, sync, context, transferId } = this.#options
+    await this.saved()
+    await execute({ type: 'accept', receiver })
+    // Whatever of its acknowledgements did not get into the log: it has given the files their names.
+    const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
+    const all: readonly RangePair[] = plan.chunkCount > 0 ? [[0, plan.chunkCount]] : []
+    await execute({ type: 'ackChunks', receiver, ranges: all, bytesOf, stats: NO_STATS })
+    if (plan.fileCount > 0) await execute({ type: 'completeFiles', receiver, first: 0, count: plan.fileCount })
+    this.#confirmingTimer = setTimeout(() => {
+      this.#confirmingTimer = undefined
+      sync()
+    }, CONFIRMING_MS)
+    const completed = await execute({ type: 'completeReceiver', receiver, bytes, seconds })
+    if (!completed.ok) {
+      // It will say so again in the next session.
+      context.logger.warn({ transferId }, `a completion was not recorded: ${describe(completed.failure)}`)
+      session.close('shutdown')
+      return
     }
-    sync()
+    session.command({ type: 'confirmCompletion' })
+    await this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
   }
 
-  async #loseSession(reason: 'ERR_SESSION_LOST' | ReturnType<typeof reasonOfEnd>): Promise<void> {
-    const number = this.#session?.number ?? 0
-    if (number === 0) return
-    await this.#options.execute({ type: 'loseSession', receiver: this.#options.receiver, session: number, reason })
+  /** Not awaited by what it is called from: a hash that is lost is computed again. */
+  #saveHashes(): void {
+    clearTimeout(this.#hashesTimer)
+    this.#hashesTimer = undefined
+    const { context, transferId } = this.#options
+    const hashes = this.#hashes
+    this.#saving = this.#saving
+      .then(() => context.records.writeHashes(transferId, hashes))
+      .catch((error: unknown) => context.logger.warn({ transferId, err: error }, 'the hashes could not be kept'))
+  }
+
+  async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {
+    if (this.#session !== session) return
+    this.#session = undefined
+    clearTimeout(this.#confirmingTimer)
+    this.#confirmingTimer = undefined
+    try {
+      await this.#loseSession(session, reasonOfEnd(report))
+      if (this.#hasLeft) await this.#onGoneForGood()
+      else if (report.code === 'protocol') await this.#giveUp({ code: 'ERR_PEER_PROTOCOL' })
+      else if (report.cause === 'noPath' && !(await this.#hadSession())) {
+        await this.#giveUp({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
+      }
+    } finally {
+      this.#options.sync()
+    }
+  }
+
+  async #loseSession({ number }: PeerSession, reason: ErrorCode): Promise<void> {
+    const { execute, receiver } = this.#options
+    if (number > 0) await execute({ type: 'loseSession', receiver, session: number, reason })
+  }
+
+  async #known(): Promise<Receiver | undefined> {
+    const { context, transferId, receiver } = this.#options
+    const transfer = (await context.log.read(transferId))?.transfer
+    return transfer === undefined || transfer.status === 'none' ? undefined : receiverOf(transfer.run, receiver)
+  }
+
+  /** A path that was there once comes back; one that was never found is the user's to mend. */
+  async #hadSession(): Promise<boolean> {
+    return ((await this.#known())?.sessionCount ?? 0) > 0
+  }
+
+  /** It left without having everything. One that had not proved that it knows the code was nobody. */
+  async #onGoneForGood(): Promise<void> {
+    const known = await this.#known()
+    if (known?.phase.is === 'left' && known.name !== '') await this.#giveUp({ code: 'ERR_CANCELLED_BY_PEER' })
   }
 
   /** What ends one receiver ends the transfer only where no other can come: one was wanted, and this was it. */
-  async #failIfAlone(failure: Failure): Promise<void> {
-    const { context, transferId, execute } = this.#options
-    const record = context.records.get(transferId)
-    if (record?.receiversWanted !== 1) return
-    await execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+  async #giveUp(failure: Failure): Promise<void> {
+    const { context, transferId, receiver, execute, sync } = this.#options
+    const transfer = (await context.log.read(transferId))?.transfer
+    if (transfer === undefined || transfer.status === 'none') return
+    const { receiversWanted, receivers } = transfer.run
+    const isAlone = !receivers.some(({ id, phase }) => id !== receiver && PRESENT.includes(phase.is))
+    if (receiversWanted === 1 && isAlone) {
+      await execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+      return
+    }
+    this.#hasFailed = true
+    sync()
   }
 }

@@ -88,7 +88,7 @@ export interface MemorySession {
 }
 
 export class MemoryNetwork {
-  readonly #waiting = new Map<string, MemoryEnd>()
+  readonly #waiting: { readonly id: string; readonly end: MemoryEnd }[] = []
   readonly #sessions: MemorySession[] = []
   readonly #wakes = new Set<() => void>()
   readonly #durable = new WeakMap<MemoryEnd, RangeSet>()
@@ -130,9 +130,9 @@ export class MemoryNetwork {
     return new Promise((resolve) => this.#wakes.add(resolve))
   }
 
-  /** Sessions that were started by one side only, of those that no path was found for. */
+  /** Ends that were started and have met no other. */
   get lonely(): readonly MemoryEnd[] {
-    return [...this.#waiting.values()]
+    return this.#waiting.map(({ end }) => end).filter(({ isEnded }) => !isEnded)
   }
 
   /** The receiver has made these chunks durable. */
@@ -216,10 +216,13 @@ export class MemoryNetwork {
   readonly #transfers = new WeakMap<MemoryEnd, string>()
 
   #meet(end: MemoryEnd, id: string): void {
-    const other = this.#waiting.get(id)
-    this.#waiting.set(id, end)
-    if (this.isBlocked || other === undefined || other.isEnded || other.role === end.role) return
-    this.#waiting.delete(id)
+    const met = this.#waiting.findIndex((one) => one.id === id && !one.end.isEnded && one.end.role !== end.role)
+    const other = this.#waiting[met]?.end
+    if (this.isBlocked || other === undefined) {
+      this.#waiting.push({ id, end })
+      return
+    }
+    this.#waiting.splice(met, 1)
     const [sender, receiver] = end.role === 'sender' ? [end, other] : [other, end]
     this.#sessions.push({ sender, receiver })
     for (const side of [sender, receiver]) {

@@ -100,7 +100,9 @@ class NodeEventStore extends MemoryEventStore<TransferEvent> {
     fence?: Fence,
   ): Promise<AppendResult<TransferEvent>> {
     if (this.refusal !== undefined) throw this.refusal
-    const isFatal = events.some(({ type }) => type === this.fatal?.type)
+    // An append that lost a race is tried again: it is not the one.
+    const isLast = (await this.version(streamId)) === expectedVersion
+    const isFatal = isLast && events.some(({ type }) => type === this.fatal?.type)
     const isLost = isFatal && this.fatal?.isRecorded === false
     const appended = isLost ? undefined : await super.append(streamId, expectedVersion, events, metadata, fence)
     if (isFatal) this.onFatal()
