@@ -1,6 +1,7 @@
 /** Runs of both sides against each other: what each does when the other, the room or itself goes away. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeHead } from '@godwit/protocol/handshakeMessages'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { MemorySession } from './testing/memorySessions.js'
 import { RunWorld, type TestTransfer } from './testing/runWorld.js'
@@ -59,6 +60,28 @@ describe('a transfer', () => {
     await complete(sender, receiver, 2)
     expect(await sender.types()).not.toContain('TransferFailed')
     expect(await receiver.types()).not.toContain('TransferFailed')
+  })
+
+  test('is resumed by one handshake, however long it takes to find out addresses', async () => {
+    const { sender, receiver } = await world.pair()
+    const session = await receiving()
+    const resumptions = () => world.rooms.messagesToOwner.filter((message) => decodeHead(message)?.name === 'r0').length
+    const asked = world.rooms.questions
+    world.rooms.holdQuestions()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      world.network.cut(session)
+      while (resumptions() === 0) await vi.advanceTimersByTimeAsync(100)
+      for (const count of [1, 2]) {
+        await world.rooms.asked(asked + count)
+        await vi.advanceTimersByTimeAsync(6000)
+        world.rooms.answer()
+      }
+    } finally {
+      vi.useRealTimers()
+    }
+    await complete(sender, receiver, 2)
+    expect(resumptions()).toBe(1)
   })
 
   test('that was paused and resumed at one go says that its session is another one', async () => {

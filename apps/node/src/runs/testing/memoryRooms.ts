@@ -43,11 +43,39 @@ export class MemoryRooms {
   #isReachable = true
   /** Calls of `open` so far, answered or not. */
   openings = 0
+  /** Questions for a socket's address so far. */
+  questions = 0
+  /** Those that are answered at once: all of them, until they are held back. */
+  #answered = Number.POSITIVE_INFINITY
 
   /** While false every call fails with ERR_RENDEZVOUS_UNREACHABLE and streams stand still. */
   set isReachable(isReachable: boolean) {
     this.#isReachable = isReachable
     this.#wake()
+  }
+
+  /** From now on nobody is told how its socket is seen from outside until `answer`. */
+  holdQuestions(): void {
+    this.#answered = this.questions
+  }
+
+  /** Answers those that were asked so far. */
+  answer(): void {
+    this.#answered = this.questions
+    this.#wake()
+  }
+
+  /** Waits until so many questions for an address were asked. */
+  async asked(count: number): Promise<void> {
+    while (this.questions < count) await this.changed()
+  }
+
+  /** Bodies of all messages to the owner of the only room. */
+  get messagesToOwner(): readonly Uint8Array[] {
+    const [room] = this.#rooms.values()
+    return (room?.feed ?? []).flatMap((entry) =>
+      entry.kind === 'message' && entry.to === 'owner' ? [new Uint8Array(Buffer.from(entry.body, 'base64'))] : [],
+    )
   }
 
   /** Forgets everything, as a rendezvous does whose Redis was emptied. */
@@ -122,7 +150,13 @@ export class MemoryRooms {
         call(() => versionOf(this.#rooms.get(roomId)?.execute({ type: 'leave', receiver: receiverOf(token) }))),
       post: (token, roomId, body, to) => call(() => this.#post(token, roomId, body, to)),
       watch: (roomId, token, cursor, signal) => this.#watch(roomId, token, cursor, signal, isAlive),
-      addressQuestion: async () => fail('ERR_RENDEZVOUS_UNREACHABLE'),
+      addressQuestion: async () => {
+        this.questions += 1
+        const question = this.questions
+        this.#wake()
+        while (question > this.#answered) await this.changed()
+        return fail('ERR_RENDEZVOUS_UNREACHABLE')
+      },
     }
   }
 
