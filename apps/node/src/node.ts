@@ -234,7 +234,7 @@ const assemble = async (
 
   let lastUsedAt = performance.now()
   const idleTimer = setInterval(() => {
-    if (runs.active.length > 0) lastUsedAt = performance.now()
+    if (runs.active.some(({ isIdle }) => !isIdle)) lastUsedAt = performance.now()
     if (performance.now() - lastUsedAt < NODE_IDLE_EXIT_MS || !store.isReady) return
     logger.info('nothing is left to do: the node leaves')
     void stop()
@@ -247,6 +247,7 @@ const assemble = async (
     await runs.stop()
     await api.stop()
     await workers.close()
+    await plane.drained()
     await plane.stop()
     await relay.stop()
     await queues.close()

@@ -129,7 +129,7 @@ export class RealNodeService implements NodeService {
     if (status === 'active' || status === 'paused') {
       return fail('ERR_TRANSFER_STATE', 'it has not ended: cancel it first')
     }
-    await runs.get(transferId)?.stop()
+    await runs.abandon(projection.value)
     const record = records.get(transferId)
     if (record?.role === 'receiver' && record.output !== null) await Staging.discard(record.output, transferId)
     await secrets.delete(transferId)

@@ -90,6 +90,14 @@ export class ReceiverRun implements Run {
     return this.#serial.run(async () => this.#data.requestRetransmit(ranges, reason))
   }
 
+  abandon(): Promise<void> {
+    return this.#serial.run(async () => {
+      const projection = await this.#context.log.read(this.transferId)
+      const record = this.#context.records.get(this.transferId)
+      if (projection !== undefined && record !== undefined) await this.#room.leave(projection, record)
+    })
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#connector.stop()

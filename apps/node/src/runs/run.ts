@@ -13,6 +13,8 @@ export interface Run {
   readonly isOver: boolean
   /** Whether this side waits for nobody: what is left to do can as well be done when a node runs again. */
   readonly isIdle: boolean
+  /** The transfer is about to be forgotten: tells who waits for it in its room. */
+  abandon(): Promise<void>
   /** Ends sessions and links; the transfer goes on when it is run again. */
   stop(): Promise<void>
 }

@@ -1,10 +1,15 @@
 /** The transfers that run on this node: one run each, made when it is wanted and dropped when it is over. */
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { ERRORS } from '@godwit/protocol/errors'
+import { within } from '@godwit/redis/within'
 import { ReceiverRun } from './receiverRun.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { SenderRun } from './senderRun.js'
+
+/** Milliseconds that stopping waits for steps under way, and removing for the rendezvous. */
+const STOP_TIMEOUT_MS = 3000
+const ABANDON_TIMEOUT_MS = 3000
 
 export class RunManager {
   readonly #context: RunContext
@@ -28,11 +33,36 @@ export class RunManager {
     const { transferId } = projection
     const known = this.get(transferId)
     if (known !== undefined || this.#isStopped || !this.#isWanted(projection)) return known
-    const role = projection.transfer.status === 'none' ? undefined : projection.transfer.run.role
-    const run =
-      role === 'sender' ? new SenderRun(this.#context, transferId) : new ReceiverRun(this.#context, transferId)
+    return this.#make(projection)
+  }
+
+  #make({ transfer, transferId }: TransferProjection): Run | undefined {
+    if (transfer.status === 'none') return undefined
+    const Role = transfer.run.role === 'sender' ? SenderRun : ReceiverRun
+    const run = new Role(this.#context, transferId)
     this.#runs.set(transferId, run)
     return run
+  }
+
+  /** Ends the run of a transfer here; it goes on where it is run next. */
+  async drop(transferId: string): Promise<void> {
+    const run = this.get(transferId)
+    this.#runs.delete(transferId)
+    await run?.stop()
+  }
+
+  /**
+   * Lets go of a transfer that is to be removed: whoever waits for it in its room is told, as far as that can be done at
+   * once. Nothing of it runs afterwards.
+   */
+  async abandon(projection: TransferProjection): Promise<void> {
+    const { transfer, transferId } = projection
+    // Whatever ended otherwise has been told already.
+    if (transfer.status === 'failed') {
+      const run = this.get(transferId) ?? this.#make(projection)
+      if (run !== undefined) await within(ABANDON_TIMEOUT_MS, run.abandon())
+    }
+    await this.drop(transferId)
   }
 
   get active(): readonly Run[] {
@@ -42,7 +72,8 @@ export class RunManager {
   /** Ends all sessions with a last checkpoint; the transfers go on when a node runs them again. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    await Promise.all(this.active.map((run) => run.stop()))
+    // While Redis is away a step under way waits for it: what it would have recorded is found again.
+    await within(STOP_TIMEOUT_MS, Promise.all(this.active.map((run) => run.stop())))
   }
 
   #isWanted({ transfer, transferId }: TransferProjection): boolean {

@@ -262,6 +262,16 @@ describe('after a failure that can be mended', () => {
   })
 })
 
+test('a failed transfer that is removed leaves nobody waiting in its room', async () => {
+  const { sender, receiver } = await world.pair()
+  const session = await receiving()
+  session.sender.reportAsSender({ type: 'failed', failure: { code: 'ERR_DISK_IO' } })
+  await sender.until('TransferFailed')
+  await sender.node.runs.abandon(await sender.projection())
+  expect(sender.node.runs.active).toEqual([])
+  expect((await receiver.until('TransferFailed')).data.code).toBe('ERR_CANCELLED_BY_PEER')
+})
+
 describe('a session that breaks the protocol', () => {
   test('fails the transfer instead of being tried again and again', async () => {
     const { sender, receiver } = await world.pair()
@@ -303,6 +313,26 @@ describe('a log that takes no writes for a while', () => {
     sender.node.events.refusal = undefined
     await complete(sender, receiver)
   })
+})
+
+test('a node stops although its log does not answer', async () => {
+  const { receiver } = await world.pair()
+  const session = await receiving()
+  receiver.node.events.isAway = true
+  world.network.checkpoint(session, [[0, 1]])
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    let isStopped = false
+    const stopping = receiver.node.stop().then(() => {
+      isStopped = true
+    })
+    await world.network.commanded(session.receiver, 'close')
+    for (let step = 0; step < 100 && !isStopped; step++) await vi.advanceTimersByTimeAsync(100)
+    expect(isStopped).toBe(true)
+    await stopping
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe('while the rendezvous is out of reach', () => {

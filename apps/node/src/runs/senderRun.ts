@@ -63,6 +63,14 @@ export class SenderRun implements Run {
     return this.#serial.run(async () => this.#peers.get(receiver)?.requeue(ranges, reason))
   }
 
+  abandon(): Promise<void> {
+    return this.#serial.run(async () => {
+      const projection = await this.#context.log.read(this.transferId)
+      const record = this.#context.records.get(this.transferId)
+      if (projection !== undefined && record !== undefined) await this.#room.close(projection, record, 'cancelled')
+    })
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     for (const peer of this.#peers.values()) peer.close('shutdown')

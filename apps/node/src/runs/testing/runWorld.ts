@@ -87,6 +87,8 @@ class NodeEventStore extends MemoryEventStore<TransferEvent> {
   onFatal: () => void = () => {}
   /** What every append fails with, as Redis does that takes no writes. */
   refusal: Error | undefined
+  /** Redis is away: nothing that is appended is answered. */
+  isAway = false
 
   constructor() {
     super({ now: Date.now, routeOf })
@@ -99,6 +101,7 @@ class NodeEventStore extends MemoryEventStore<TransferEvent> {
     metadata: EventMetadata,
     fence?: Fence,
   ): Promise<AppendResult<TransferEvent>> {
+    if (this.isAway) return new Promise(() => {})
     if (this.refusal !== undefined) throw this.refusal
     // An append that lost a race is tried again: it is not the one.
     const isLast = (await this.version(streamId)) === expectedVersion
