@@ -11,6 +11,7 @@ import { checkNewPassword, normalizePassword } from '@godwit/protocol/codePasswo
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { TRANSFERS_MAX } from '@godwit/protocol/limits'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { z } from 'zod'
 import { Secret } from '../crypto/secret.js'
 import { checkOutputDir } from '../files/diskSpace.js'
@@ -41,12 +42,22 @@ const newTransferId = (): string => `tr${Array.from(randomBytes(16), (byte) => B
 /** What was asked for, without what is secret. */
 const hashOf = (request: object): string => createHash('sha256').update(JSON.stringify(request)).digest('hex')
 
-const known = (deps: EnqueueDeps, submissionId: string, requestHash: string): Result<Enqueued> | undefined => {
+const known = async (
+  deps: EnqueueDeps,
+  submissionId: string,
+  requestHash: string,
+): Promise<Result<Enqueued> | undefined> => {
   const record = deps.records.findBySubmission(submissionId)
   if (record === undefined) {
     return deps.records.ids().length >= TRANSFERS_MAX ? fail('ERR_TOO_MANY_TRANSFERS') : undefined
   }
-  return record.requestHash === requestHash ? ok({ record, isKnown: true }) : fail('ERR_SUBMISSION_CONFLICT')
+  if (record.requestHash !== requestHash) return fail('ERR_SUBMISSION_CONFLICT')
+  if (record.ended === null) {
+    // The log may have refused it the first time.
+    const enqueued = await logEnqueued(deps.log, record, chunkCountOf(deps.records, record))
+    if (!enqueued.ok) return enqueued
+  }
+  return ok({ record, isKnown: true })
 }
 
 export const enqueueSend = async (
@@ -55,7 +66,7 @@ export const enqueueSend = async (
 ): Promise<Result<Enqueued>> => {
   const { room, ...request } = input
   const requestHash = hashOf({ ...request, room: room?.name })
-  const before = known(deps, input.submissionId, requestHash)
+  const before = await known(deps, input.submissionId, requestHash)
   if (before !== undefined) return before
   if (!input.paths.every(isAbsolute)) return fail('ERR_PATH_NOT_FOUND', 'paths are absolute')
   if (input.advertise !== undefined) {
@@ -98,7 +109,7 @@ export const enqueueReceive = async (
   if (!target.ok) return target
   const { nameplate, address, passphrase } = target.value
   const requestHash = hashOf({ nameplate, address, output: input.output, rendezvous: input.rendezvous })
-  const before = known(deps, input.submissionId, requestHash)
+  const before = await known(deps, input.submissionId, requestHash)
   if (before !== undefined) return before
   const rendezvous = address === null ? (input.rendezvous ?? deps.rendezvous) : `http://${address}`
   if (rendezvous === undefined) {
@@ -182,9 +193,20 @@ const begin = async (
 ): Promise<Result<Enqueued>> => {
   deps.records.put(record)
   const stored = await deps.secrets.write(record.transferId, { ...NO_SECRETS, passphrase })
-  if (!stored.ok) return stored
+  if (!stored.ok) {
+    // Refused as a whole: nothing of it starts later.
+    deps.records.remove(record.transferId)
+    return stored
+  }
   const enqueued = await logEnqueued(deps.log, record, chunkCount)
   return enqueued.ok ? ok({ record, isKnown: false }) : enqueued
+}
+
+/** Chunks of what a sender sends; 0 on a receiver that was offered nothing yet. */
+export const chunkCountOf = (records: TransferRecords, record: TransferRecord): number => {
+  const bytes = records.readManifest(record.transferId)
+  const decoded = bytes === undefined ? undefined : decodeManifest(bytes)
+  return decoded?.ok === true ? ChunkPlan.of(decoded.value).chunkCount : 0
 }
 
 /** TransferEnqueued from the record: at first, and again when the log was lost. */

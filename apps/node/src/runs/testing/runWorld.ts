@@ -32,7 +32,7 @@ import { RunManager } from '../runManager.js'
 import { MemoryRooms } from './memoryRooms.js'
 import { MemoryNetwork } from './memorySessions.js'
 
-const RENDEZVOUS = 'http://rendezvous.test:1'
+export const RENDEZVOUS = 'http://rendezvous.test:1'
 const MIB = 1024 * 1024
 
 type EventType = TransferEvent['type']
@@ -121,7 +121,7 @@ export class TestNode {
   readonly dir: string
   readonly name: string
   readonly events = new NodeEventStore()
-  readonly #projections = new MemoryProjectionStore<TransferProjection>()
+  readonly projections = new MemoryProjectionStore<TransferProjection>()
   #life: Life
   /** What a run or a wake-up threw. */
   readonly errors: unknown[] = []
@@ -236,7 +236,7 @@ export class TestNode {
     const isAlive = (): boolean => life.isAlive
     const projector = createProjector({
       events: this.events,
-      projections: this.#projections,
+      projections: this.projections,
       initial: initialTransferProjection,
       fold: foldTransfer,
     })
