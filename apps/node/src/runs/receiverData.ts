@@ -16,7 +16,7 @@ import type { Failure } from '@godwit/protocol/errors'
 import { LOG_AWAY_MAX_MS } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
-import { checkDiskSpace, checkOutputDir } from '../files/diskSpace.js'
+import { checkOutputDir } from '../files/diskSpace.js'
 import { Staging } from '../files/staging.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
@@ -142,9 +142,6 @@ export class ReceiverData {
     const own = this.#own(projection)
     const writable = await checkOutputDir(record.output)
     if (!writable.ok) return fail(writable.failure)
-    const bytes = this.#plan.totalBytes - (own?.ackedBytes ?? 0)
-    const space = await checkDiskSpace(record.output, { bytes, files: this.#plan.fileCount })
-    if (!space.ok) return fail(space.failure)
     session.command({
       type: 'begin',
       begin: { transferId, outputDir: record.output, manifest: Uint8Array.from(manifest), claimed: own?.acked ?? [] },
