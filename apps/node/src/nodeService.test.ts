@@ -1,5 +1,5 @@
 /** What the node's service promises whoever asks, over runs, log and rendezvous in memory. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RealNodeService } from './nodeService.js'
@@ -69,6 +69,17 @@ test('while Redis is away everything is refused at once, and nothing is kept of 
   expect(await service.list()).toEqual(refused)
   expect(await service.get('traaaaaaaaaaaaaaaa')).toEqual(refused)
   expect(node.records.ids()).toEqual([])
+})
+
+test('a data directory without room refuses a submission as a whole', async () => {
+  const { records } = node
+  const put = records.put.bind(records)
+  records.put = () => {
+    throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' })
+  }
+  expect(await service.enqueueSend(submission())).toMatchObject({ ok: false, failure: { code: 'ERR_DISK_FULL' } })
+  records.put = put
+  expect(readdirSync(join(node.dir, 'transfers'))).toEqual([])
 })
 
 test('a Redis that refuses is told of as such, and the submission can be made again', async () => {

@@ -11,7 +11,7 @@
  * transfers/<id>.files            receiver: JSON, the files under their final names
  * ```
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -116,7 +116,7 @@ export class TransferRecords {
   }
 
   writeManifest(transferId: string, manifest: Uint8Array): void {
-    writeFileSync(this.#path(transferId, 'manifest'), manifest, { mode: 0o600, flush: true })
+    writePrivateFile(this.#path(transferId, 'manifest'), manifest)
   }
 
   readManifest(transferId: string): Uint8Array | undefined {
@@ -124,7 +124,7 @@ export class TransferRecords {
   }
 
   writeSources(transferId: string, sources: readonly SourceFile[]): void {
-    writeFileSync(this.#path(transferId, 'sources'), JSON.stringify(sources), { mode: 0o600, flush: true })
+    writePrivateFile(this.#path(transferId, 'sources'), JSON.stringify(sources))
   }
 
   async readSources(transferId: string): Promise<readonly SourceFile[] | undefined> {
@@ -150,7 +150,7 @@ export class TransferRecords {
   }
 
   writeFiles(transferId: string, files: readonly FinishedFile[]): void {
-    writeFileSync(this.#path(transferId, 'files'), JSON.stringify(files), { mode: 0o600, flush: true })
+    writePrivateFile(this.#path(transferId, 'files'), JSON.stringify(files))
   }
 
   readFiles(transferId: string): readonly FinishedFile[] | undefined {

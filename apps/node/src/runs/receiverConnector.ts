@@ -23,6 +23,8 @@ import type { Rendezvous, RunContext } from './runContext.js'
  */
 const FIRST_ANSWER_MS = { pairing: 10_000, resuming: 4000 } as const
 const NEXT_ANSWER_MS = 10_000
+/** Milliseconds after which a session counts as one that worked. */
+const STEADY_MS = 5000
 /** Milliseconds before an attempt: the first at once, then growing. */
 const ATTEMPT_DELAYS_MS = [0, 100, 300, 1000, 2000] as const
 
@@ -54,6 +56,8 @@ export class ReceiverConnector {
   /** The socket whose candidates the handshake under way tells. */
   #prepared: PeerSession | undefined
   #attempts = 0
+  /** When the keys of the last session were agreed on; infinite when that has been taken into account. */
+  #agreedAt = Number.POSITIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   /** The answer that is waited for: told apart from earlier ones, whose time-out may be in line already. */
   #awaited: object | undefined
@@ -73,14 +77,12 @@ export class ReceiverConnector {
   /** Sees to it that an attempt is under way or due. */
   connect(): void {
     if (this.#isStopped || this.#machine !== undefined || this.#timer !== undefined) return
+    // After a session that lasted the next one is begun at once; those that break again and again get their pauses.
+    if (performance.now() - this.#agreedAt > STEADY_MS) this.#attempts = 0
+    this.#agreedAt = Number.POSITIVE_INFINITY
     const delay = ATTEMPT_DELAYS_MS[Math.min(this.#attempts, ATTEMPT_DELAYS_MS.length - 1)] ?? 0
     this.#attempts += 1
     this.#after(delay, () => this.#attempt())
-  }
-
-  /** The next attempt is made at once: a session worked. */
-  reset(): void {
-    this.#attempts = 0
   }
 
   /** The other side is there again, and knows nothing of an attempt under way: begins another one at once. */
@@ -230,6 +232,7 @@ export class ReceiverConnector {
   async #start(keys: SessionKeys): Promise<void> {
     const session = this.#prepared
     this.#prepared = undefined
+    this.#agreedAt = performance.now()
     this.#drop()
     if (session !== undefined) await this.#options.onKeys(keys, session)
     else this.connect()

@@ -40,8 +40,6 @@ export interface ReceiverDataOptions {
   readonly spawn: (task: () => Promise<void>) => void
   /** A path works: the handshake's secrets are confirmed. */
   readonly onEstablished: () => Promise<void>
-  /** The session is recorded as opened. */
-  readonly onOpened: () => void
   /** The session is gone, and its files are closed. */
   readonly onLost: () => Promise<void>
   readonly onCompletionKnown: () => Promise<void>
@@ -91,7 +89,7 @@ export class ReceiverData {
   }
 
   start(keys: SessionKeys, session: PeerSession): void {
-    const { execute, receiver, spawn, onEstablished, onOpened } = this.#options
+    const { execute, receiver, spawn, onEstablished } = this.#options
     this.#session?.close('replaced')
     this.#session = session
     this.#isOffered = false
@@ -113,7 +111,6 @@ export class ReceiverData {
             trains: report.trains,
           })
           session.number = sessionNumberOf(opened)
-          onOpened()
         },
         onChanged: async (shape) => {
           if (this.#session === session && session.number > 0) {

@@ -56,7 +56,6 @@ export class ReceiverRun implements Run {
       execute: (command) => this.#execute(command),
       sync: () => this.#sync(),
       onEstablished: () => this.#connector.confirmUse(),
-      onOpened: () => this.#connector.reset(),
       onLost: () => this.#sync(),
       onCompletionKnown: () => this.#onCompletionKnown(),
     })

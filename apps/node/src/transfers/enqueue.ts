@@ -14,6 +14,7 @@ import { TRANSFERS_MAX } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { z } from 'zod'
 import { Secret } from '../crypto/secret.js'
+import { failedWith, isSystemError } from '../files/diskErrors.js'
 import { checkOutputDir } from '../files/diskSpace.js'
 import { scanSources } from '../files/scan.js'
 import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
@@ -94,11 +95,12 @@ export const enqueueSend = async (
     fileCount: plan.fileCount,
     totalBytes: plan.totalBytes,
   }
-  deps.records.writeManifest(record.transferId, manifestBytes)
-  deps.records.writeSources(record.transferId, sources)
   const passphrase: Passphrase | null =
     password === undefined ? null : { kind: 'password', text: Secret.fromText(password.value) }
-  return begin(deps, record, passphrase, plan.chunkCount)
+  return begin(deps, record, passphrase, plan.chunkCount, () => {
+    deps.records.writeManifest(record.transferId, manifestBytes)
+    deps.records.writeSources(record.transferId, sources)
+  })
 }
 
 export const enqueueReceive = async (
@@ -185,21 +187,40 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   isCompletionKnown: false,
 })
 
+/** @param writeContents - what the record is about, where it is known already. */
 const begin = async (
   deps: EnqueueDeps,
   record: TransferRecord,
   passphrase: Passphrase | null,
   chunkCount: number,
+  writeContents: () => void = () => {},
 ): Promise<Result<Enqueued>> => {
-  deps.records.put(record)
-  const stored = await deps.secrets.write(record.transferId, { ...NO_SECRETS, passphrase })
+  const { transferId } = record
+  const kept = keep(() => {
+    writeContents()
+    // Last: it is by its record that a transfer is known.
+    deps.records.put(record)
+  })
+  const stored = kept.ok ? await deps.secrets.write(transferId, { ...NO_SECRETS, passphrase }) : kept
   if (!stored.ok) {
     // Refused as a whole: nothing of it starts later.
-    deps.records.remove(record.transferId)
+    deps.records.remove(transferId)
     return stored
   }
   const enqueued = await logEnqueued(deps.log, record, chunkCount)
   return enqueued.ok ? ok({ record, isKnown: false }) : enqueued
+}
+
+/** Writes into the data directory. ERR_DISK_FULL, ERR_DATA_DIR. */
+const keep = (write: () => void): Result<null> => {
+  try {
+    write()
+    return ok(null)
+  } catch (error) {
+    if (failedWith(error, 'ENOSPC', 'EDQUOT')) return fail('ERR_DISK_FULL', 'the data directory')
+    if (isSystemError(error)) return fail('ERR_DATA_DIR', `writing into it failed (${error.code})`)
+    throw error
+  }
 }
 
 /** Chunks of what a sender sends; 0 on a receiver that was offered nothing yet. */
