@@ -103,16 +103,21 @@ class NodeEventStore extends MemoryEventStore<TransferEvent> {
   ): Promise<AppendResult<TransferEvent>> {
     if (this.isAway) return new Promise(() => {})
     if (this.refusal !== undefined) throw this.refusal
-    // An append that lost a race is tried again: it is not the one.
-    const isLast = (await this.version(streamId)) === expectedVersion
-    const isFatal = isLast && events.some(({ type }) => type === this.fatal?.type)
-    const isLost = isFatal && this.fatal?.isRecorded === false
-    const appended = isLost ? undefined : await super.append(streamId, expectedVersion, events, metadata, fence)
-    if (isFatal) this.onFatal()
-    // Whoever waits for an answer of a process that is dead waits for ever.
-    if (isFatal || appended === undefined) return new Promise(() => {})
+    // An append that loses a race is tried again: it is not the one.
+    const isFatal = events.some(({ type }) => type === this.fatal?.type)
+    if (isFatal && this.fatal?.isRecorded === false && (await this.version(streamId)) === expectedVersion) {
+      return this.#die()
+    }
+    const appended = await super.append(streamId, expectedVersion, events, metadata, fence)
+    if (isFatal && appended.ok) return this.#die()
     this.onAppended()
     return appended
+  }
+
+  /** Whoever waits for an answer of a process that is dead waits for ever. */
+  #die(): Promise<never> {
+    this.onFatal()
+    return new Promise(() => {})
   }
 }
 
