@@ -62,6 +62,7 @@ export class PeerSession {
       ...this.#parts,
       role: transfer.role,
       keys,
+      limit,
       command: (command, ports) => this.command(command, ports),
       onCount: () => spawn(() => this.#onShape(events)),
     })
@@ -103,7 +104,7 @@ export class PeerSession {
       } else if (report.type === 'changed') {
         this.#shape = report
         await this.#onShape(events)
-      } else if (!(await this.#onLanes(report))) await events.onReport(report)
+      } else if (!this.#onLanes(report)) await events.onReport(report)
     } catch (error) {
       // What was reported is not in the log, and is not reported again: the next session begins from what disk and log
       // hold.
@@ -116,9 +117,12 @@ export class PeerSession {
     this.#socket.session.command(command, ports)
   }
 
-  /** Offers lanes beside the first one: `count` in all. The sender does, once the receiver has accepted. */
-  async offerLanes(count: number): Promise<void> {
-    await this.#sideLanes?.offer(count)
+  /**
+   * Offers lanes beside the first one: `count` in all. The sender does, once the receiver has accepted. Nothing waits for
+   * it: how sockets are seen from outside may take seconds to find out.
+   */
+  offerLanes(count: number): void {
+    void this.#sideLanes?.offer(count)
   }
 
   /** @param limit - bytes a second of all lanes together; null for none. */
@@ -138,13 +142,13 @@ export class PeerSession {
   }
 
   /** What the two sides say about lanes: nothing that the transfer has to know. */
-  async #onLanes(report: InnerReport): Promise<boolean> {
+  #onLanes(report: InnerReport): boolean {
     if (report.type === 'sender' && report.report.type === 'lanesAnswered') {
       this.#sideLanes?.start(report.report.lanes)
       return true
     }
     if (report.type === 'receiver' && report.report.type === 'lanesOffered') {
-      await this.#sideLanes?.answer(report.report.lanes)
+      void this.#sideLanes?.answer(report.report.lanes)
       return true
     }
     return false

@@ -238,7 +238,11 @@ export class ReceiverData {
     }
     const { fileCount, totalBytes, chunkCount } = plan
     const offered = await execute({ type: 'offer', receiver: receiver(), fileCount, totalBytes, chunkCount })
-    if (!offered.ok) return fail(offered.failure)
+    if (!offered.ok) {
+      // Paused or ended meanwhile: this session ends by that.
+      if (offered.failure.code === 'ERR_TRANSFER_STATE') return
+      return fail(offered.failure)
+    }
     await sync()
   }
 

@@ -1,4 +1,5 @@
 /** The transfers that run on this node: one run each, made when it is wanted and dropped when it is over. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { ERRORS } from '@godwit/protocol/errors'
 import { within } from '@godwit/redis/within'
@@ -10,6 +11,8 @@ import { SenderRun } from './senderRun.js'
 /** Milliseconds that stopping waits for steps under way, and removing for the rendezvous. */
 const STOP_TIMEOUT_MS = 3000
 const ABANDON_TIMEOUT_MS = 3000
+/** Milliseconds between looks at a run that comes to its end. */
+const LOOK_EVERY_MS = 20
 
 export class RunManager {
   readonly #context: RunContext
@@ -57,10 +60,14 @@ export class RunManager {
    */
   async abandon(projection: TransferProjection): Promise<void> {
     const { transfer, transferId } = projection
-    // Whatever ended otherwise has been told already.
+    const run = this.get(transferId)
     if (transfer.status === 'failed') {
-      const run = this.get(transferId) ?? this.#make(projection)
-      if (run !== undefined) await within(ABANDON_TIMEOUT_MS, run.abandon())
+      const told = run ?? this.#make(projection)
+      if (told !== undefined) await within(ABANDON_TIMEOUT_MS, told.abandon())
+    } else {
+      // Whatever ended otherwise tells by itself, and lets go of its files.
+      const endsAt = performance.now() + ABANDON_TIMEOUT_MS
+      while (run?.isOver === false && performance.now() < endsAt) await delay(LOOK_EVERY_MS)
     }
     await this.drop(transferId)
   }

@@ -176,7 +176,7 @@ describe('a receiver', () => {
     session.receiver.isBusy = true
     await receiver.execute({ type: 'cancel', by })
     await world.network.commanded(session.receiver, 'close')
-    while (world.rooms.room.members.size > 0) await world.rooms.changed()
+    while (world.rooms.room.members.size > 0 && world.rooms.openRooms > 0) await world.rooms.changed()
     expect(existsSync(staging)).toBe(true)
     session.receiver.rest()
     await receiver.ended('cancelled')
@@ -226,6 +226,101 @@ describe('a receiver', () => {
     await receiver.ended('completed')
     await sender.ended('completed')
   })
+})
+
+describe('an offer that waits for its answer', () => {
+  const offered = async () => {
+    const { sender, receiver } = await world.pair({ yes: false })
+    const session = await world.network.session(1)
+    await receiver.until('Offered')
+    await sender.until('Offered')
+    const { data } = await receiver.until('Offered')
+    const accept = () => receiver.execute({ type: 'accept', receiver: data.receiver })
+    const decline = () => receiver.execute({ type: 'decline', receiver: data.receiver })
+    return { sender, receiver, session, accept, decline }
+  }
+
+  test('is taken in the session that brought it', async () => {
+    const { sender, receiver, accept } = await offered()
+    await accept()
+    await complete(sender, receiver)
+  })
+
+  test('is taken after the receiver was killed', async () => {
+    const { sender, receiver, accept } = await offered()
+    receiver.node.kill()
+    await receiver.node.start()
+    await accept()
+    await complete(sender, receiver, 2)
+  })
+
+  test('is taken after the sender was killed', async () => {
+    const { sender, receiver, session, accept } = await offered()
+    sender.node.kill()
+    await sender.node.start()
+    await world.network.commanded(session.receiver, 'close')
+    await accept()
+    await complete(sender, receiver, 2)
+  })
+
+  test('is declined in its session, and the sender is told so', async () => {
+    const { sender, decline } = await offered()
+    await decline()
+    expect((await sender.until('TransferFailed')).data.code).toBe('ERR_DECLINED')
+    await world.rooms.closed()
+  })
+
+  test('is declined without a session, and the sender does not wait', async () => {
+    const { sender, receiver, session, decline } = await offered()
+    world.network.cut(session)
+    await receiver.until('SessionLost')
+    await decline()
+    expect((await sender.until('TransferFailed')).data.code).toBe('ERR_CANCELLED_BY_PEER')
+    await receiver.ended('failed')
+    await sender.ended('failed')
+  })
+})
+
+test('a pause that comes between a session and its offer does no harm', async () => {
+  const { sender, receiver } = await world.pair()
+  const session = await receiving()
+  const sync = receiver.node.holdWakeUps()
+  await receiver.execute({ type: 'pause', reason: 'user', by })
+  const transfer = session.sender.started?.transfer
+  const manifest = transfer?.role === 'sender' ? transfer.manifest : new Uint8Array()
+  session.receiver.reportAsReceiver({ type: 'offered', manifest })
+  session.receiver.reportAsReceiver({ type: 'checkpoint', ranges: [[0, 1]], bytes: 1 })
+  await receiver.until('ChunksAcked')
+  sync()
+  await world.network.commanded(session.receiver, 'close')
+  await receiver.execute({ type: 'resume', by })
+  await complete(sender, receiver, 2)
+})
+
+test('a transfer that is cancelled while its room is being opened leaves no room open', async () => {
+  const sender = await world.node('sender').send({ chunks: 1 })
+  await world.rooms.opened(1)
+  await sender.execute({ type: 'cancel', by })
+  await sender.ended('cancelled')
+  expect(world.rooms.openRooms).toBe(0)
+})
+
+test('what is removed as soon as it was cancelled leaves nothing staged', async () => {
+  const { receiver } = await world.pair()
+  const session = await receiving()
+  const staging = join(receiver.node.dir, 'out', `.godwit-${receiver.id}`)
+  mkdirSync(staging)
+  session.receiver.isBusy = true
+  await receiver.execute({ type: 'cancel', by })
+  let isAbandoned = false
+  const abandoning = receiver.node.runs.abandon(await receiver.projection()).then(() => {
+    isAbandoned = true
+  })
+  await world.network.commanded(session.receiver, 'close')
+  expect(isAbandoned).toBe(false)
+  session.receiver.rest()
+  await abandoning
+  expect(existsSync(staging)).toBe(false)
 })
 
 describe('after a failure that can be mended', () => {

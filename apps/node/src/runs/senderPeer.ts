@@ -349,7 +349,7 @@ export class SenderPeer {
     switch (report.type) {
       case 'accepted':
         await execute({ type: 'accept', receiver })
-        await session.offerLanes(lanesOf(context.records.get(transferId)))
+        session.offerLanes(lanesOf(context.records.get(transferId)))
         return
       case 'declined':
         await execute({ type: 'decline', receiver })

@@ -114,12 +114,14 @@ export class SenderRoom {
     reason: Extract<RoomCommand, { type: 'close' }>['reason'],
   ): Promise<boolean> {
     const room = transfer.status === 'none' ? undefined : transfer.run.room
-    if (room === undefined || room.isClosed) return true
+    // One that was opened while the transfer ended is not in the log any more.
+    const roomId = room?.roomId ?? this.#roomId
+    if (roomId === '' || room?.isClosed === true) return true
     const secrets = await this.#options.context.secrets.read(this.#options.transferId)
     const token = secrets.ok ? secrets.value?.roomToken?.text() : undefined
     if (token === undefined) return true
     const found = await this.#clientOf(record)
-    const closed = found.ok ? await found.value.client.command(token, room.roomId, { type: 'close', reason }) : found
+    const closed = found.ok ? await found.value.client.command(token, roomId, { type: 'close', reason }) : found
     if (closed.ok || Date.now() - (endedAt ?? 0) > ROOM_IDLE_TTL_MS) return true
     return !this.#retryLater(closed.failure)
   }

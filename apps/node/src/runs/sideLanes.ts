@@ -23,6 +23,8 @@ export interface SideLanesOptions {
   readonly candidatePolicy: CandidatePolicy
   /** The secrets are copied, and wiped at the end. */
   readonly keys: SessionKeys
+  /** Bytes a second of the whole session at its start; null for none. */
+  readonly limit: number | null
   /** `count` has changed. */
   readonly onCount: () => void
   /** To the first lane. */
@@ -37,11 +39,12 @@ export class SideLanes {
   readonly #running = new Map<number, PeerSocket>()
   /** Those of them that have found a path. */
   readonly #established = new Set<number>()
-  #limit: number | null = null
+  #limit: number | null
   #isEnded = false
 
   constructor(options: SideLanesOptions) {
     this.#options = options
+    this.#limit = options.limit
     const { receiverToSender, senderToReceiver } = options.keys.trafficSecrets
     this.#secrets = { receiverToSender: receiverToSender.slice(), senderToReceiver: senderToReceiver.slice() }
   }

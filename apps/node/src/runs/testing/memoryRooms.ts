@@ -92,6 +92,10 @@ export class MemoryRooms {
     return room.state
   }
 
+  get openRooms(): number {
+    return [...this.#rooms.values()].filter(({ state }) => state.status === 'open' || state.status === 'locked').length
+  }
+
   /** Waits until the only room is closed. */
   async closed(): Promise<void> {
     while ([...this.#rooms.values()].some(({ state }) => state.status !== 'closed')) await this.changed()

@@ -225,6 +225,16 @@ export class TestNode {
     }
   }
 
+  /** The workers are slow: wake-ups are delivered when the returned function is called. */
+  holdWakeUps(): () => void {
+    const deliver = this.events.onAppended
+    this.events.onAppended = () => {}
+    return () => {
+      this.events.onAppended = deliver
+      deliver()
+    }
+  }
+
   async stop(): Promise<void> {
     await this.#life.runs.stop()
     this.#life.isAlive = false
