@@ -72,8 +72,10 @@ export class RunManager {
     await this.drop(transferId)
   }
 
+  /** Those that are not over; what was kept of others is let go of. */
   get active(): readonly Run[] {
-    return [...this.#runs.values()].filter(({ isOver }) => !isOver)
+    for (const [transferId, { isOver }] of this.#runs) if (isOver) this.#runs.delete(transferId)
+    return [...this.#runs.values()]
   }
 
   /** Ends all sessions with a last checkpoint; the transfers go on when a node runs them again. */

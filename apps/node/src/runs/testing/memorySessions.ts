@@ -41,6 +41,11 @@ export class MemoryEnd {
     this.#isAlive = isAlive
   }
 
+  /** Whether its node was killed. */
+  get isDead(): boolean {
+    return !this.#isAlive()
+  }
+
   get role(): 'sender' | 'receiver' | undefined {
     return this.started?.transfer.role
   }
@@ -133,6 +138,11 @@ export class MemoryNetwork {
   /** Ends that were started and have met no other. */
   get lonely(): readonly MemoryEnd[] {
     return this.#waiting.map(({ end }) => end).filter(({ isEnded }) => !isEnded)
+  }
+
+  /** Whether the receiver receives in it. */
+  hasBegun({ receiver }: MemorySession): boolean {
+    return this.#transfers.has(receiver) && !receiver.isEnded
   }
 
   /** The receiver has made these chunks durable. */

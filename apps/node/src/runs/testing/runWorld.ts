@@ -127,6 +127,8 @@ export class TestNode {
   readonly name: string
   readonly events = new NodeEventStore()
   readonly projections = new MemoryProjectionStore<TransferProjection>()
+  /** One for all lives: what a life that was killed was writing is done with before the next one writes. */
+  readonly secrets: SecretStore
   #life: Life
   /** What a run or a wake-up threw. */
   readonly errors: unknown[] = []
@@ -136,6 +138,7 @@ export class TestNode {
     this.name = name
     this.dir = join(world.folder, name)
     mkdirSync(join(this.dir, 'out'), { recursive: true })
+    this.secrets = new SecretStore(this.dir)
     this.#life = this.#begin()
   }
 
@@ -149,10 +152,6 @@ export class TestNode {
 
   get records(): TransferRecords {
     return this.#life.records
-  }
-
-  get secrets(): SecretStore {
-    return this.#life.secrets
   }
 
   async send(options: {
@@ -256,13 +255,12 @@ export class TestNode {
       fold: foldTransfer,
     })
     life.records = new TransferRecords(join(this.dir, 'transfers'))
-    life.secrets = new SecretStore(this.dir)
     life.log = new TransferLog(this.events, projector)
     const client = world.rooms.client(RENDEZVOUS, isAlive)
     life.runs = new RunManager({
       log: whileAlive(life.log, isAlive),
-      records: life.records,
-      secrets: life.secrets,
+      records: writtenWhileAlive(life.records, isAlive),
+      secrets: whileAlive(this.secrets, isAlive),
       plane: world.network.plane(isAlive),
       crypto: world.crypto,
       logger: pino({ level: process.env['GODWIT_TEST_LOG'] ?? 'silent', base: { node: this.name } }),
@@ -300,8 +298,8 @@ export class TestNode {
   }
 
   #enqueueDeps(): EnqueueDeps {
-    const { log, records, secrets } = this.#life
-    return { log, records, secrets, rendezvous: RENDEZVOUS }
+    const { log, records } = this.#life
+    return { log, records, secrets: this.secrets, rendezvous: RENDEZVOUS }
   }
 }
 
@@ -309,17 +307,26 @@ interface Life {
   isAlive: boolean
   log: TransferLog
   records: TransferRecords
-  secrets: SecretStore
   runs: RunManager
 }
 
-/** A log whose calls are never answered once the process is dead. */
-const whileAlive = (log: TransferLog, isAlive: () => boolean): TransferLog =>
-  new Proxy(log, {
+/** Something whose calls are never answered once the process is dead. */
+const whileAlive = <T extends object>(part: T, isAlive: () => boolean): T =>
+  calledBy(part, (call) => (isAlive() ? call() : new Promise(() => {})))
+
+/** Records that a process that is dead does not write any more. */
+const writtenWhileAlive = (records: TransferRecords, isAlive: () => boolean): TransferRecords =>
+  calledBy(records, (call) => {
+    if (!isAlive()) throw new Error('the process is dead')
+    return call()
+  })
+
+const calledBy = <T extends object>(part: T, by: (call: () => unknown) => unknown): T =>
+  new Proxy(part, {
     get: (target, name) => {
       const member: unknown = Reflect.get(target, name)
       if (typeof member !== 'function') return member
-      return (...args: readonly unknown[]) => (isAlive() ? Reflect.apply(member, target, args) : new Promise(() => {}))
+      return (...args: readonly unknown[]) => by(() => Reflect.apply(member, target, args))
     },
   })
 
