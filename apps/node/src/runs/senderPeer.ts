@@ -257,7 +257,7 @@ export class SenderPeer {
     this.#session = session
     session.start(
       keys,
-      { role: 'sender', manifest, sources, fileHashes: this.#hashes },
+      { role: 'sender', manifest, sources, fileHashes: this.#hashes, lanes: lanesOf(context.records.get(transferId)) },
       projection.transfer.run.limit,
       {
         onEstablished: async (report) => {
