@@ -188,7 +188,6 @@ export class SenderPeer {
     const failed = events.filter(({ type }) => type === 'GuessFailed').length
     const guessesLeft = Math.max(0, guessesMax(record) - failed - 1)
     await execute({ type: 'guessFailed', receiver, guessesLeft })
-    if (guessesLeft === 0) await execute({ type: 'lockRoom' })
     await this.#options.command({ type: 'guessFailed', receiver })
   }
 

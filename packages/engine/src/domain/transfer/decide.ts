@@ -28,7 +28,6 @@ export const decide = (command: TransferCommand, transfer: Transfer): TransferDe
     case 'enterRoom':
     case 'mirrorRoomEvent':
     case 'guessFailed':
-    case 'lockRoom':
     case 'changeLimit':
       return hasEnded(transfer) ? accept() : decideRoom(command, transfer.run)
     case 'loseSession':
@@ -66,7 +65,7 @@ const enqueue = ({ type: _, ...data }: CommandOf<'enqueue'>, transfer: Transfer)
 }
 
 const decideRoom = (
-  command: CommandOf<'enterRoom' | 'mirrorRoomEvent' | 'guessFailed' | 'lockRoom' | 'changeLimit'>,
+  command: CommandOf<'enterRoom' | 'mirrorRoomEvent' | 'guessFailed' | 'changeLimit'>,
   run: Run,
 ): TransferDecision => {
   switch (command.type) {
@@ -91,11 +90,11 @@ const decideRoom = (
     }
     case 'guessFailed': {
       const { receiver, guessesLeft } = command
-      return accept({ type: 'GuessFailed', data: { receiver, guessesLeft } })
+      const guess: TransferEvent = { type: 'GuessFailed', data: { receiver, guessesLeft } }
+      // In one append: no crash leaves a room open whose guesses are used up.
+      const isLast = guessesLeft === 0 && run.room?.isLocked === false
+      return isLast ? accept<TransferEvent>(guess, { type: 'RoomLocked', data: {} }) : accept(guess)
     }
-    case 'lockRoom':
-      if (run.room === undefined) return reject('ERR_TRANSFER_STATE')
-      return run.room.isLocked ? accept() : accept({ type: 'RoomLocked', data: {} })
     case 'changeLimit': {
       const { limit, by } = command
       return limit === run.limit ? accept() : accept({ type: 'LimitChanged', data: { limit, by } })

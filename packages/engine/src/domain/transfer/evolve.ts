@@ -128,7 +128,8 @@ const enqueued = (data: DataOf<'TransferEnqueued'>): Run => {
 const roomEntered = (run: Run, data: DataOf<'RoomEntered'>): Run => {
   const isSame = run.room?.roomId === data.roomId
   const mirroredVersion = isSame ? (run.room?.mirroredVersion ?? 0) : 0
-  const isLocked = isSame && (run.room?.isLocked ?? false)
+  // A sender's lock is about its words, which stay the same: a rendezvous that forgets rooms gives no guesses back.
+  const isLocked = (isSame || run.role === 'sender') && (run.room?.isLocked ?? false)
   const room: RoomLink = { ...data, mirroredVersion, isLocked, isClosed: false }
   const { receiver: own } = data
   if (run.role === 'sender' || own === null) return { ...run, room }

@@ -111,18 +111,28 @@ describe('the room', () => {
     given(enqueuedReceive(), entered('r1')).when(mirror(closed)).then(closed)
   })
 
-  test('guesses are recorded and the room locks once', () => {
-    const guess = { type: 'guessFailed', receiver: 'r1', guessesLeft: 3 } as const
+  const locked: TransferEvent = { type: 'RoomLocked', data: {} }
+  const guessed = (guessesLeft: number): TransferEvent => ({
+    type: 'GuessFailed',
+    data: { receiver: 'r1', guessesLeft },
+  })
+
+  test('guesses are recorded, and the last one locks the room with it', () => {
+    const guess = (guessesLeft: number) => ({ type: 'guessFailed', receiver: 'r1', guessesLeft }) as const
     given(...sending)
-      .when(guess)
-      .then({ type: 'GuessFailed', data: { receiver: 'r1', guessesLeft: 3 } })
-    const locked: TransferEvent = { type: 'RoomLocked', data: {} }
+      .when(guess(3))
+      .then(guessed(3))
     given(...sending)
-      .when({ type: 'lockRoom' })
-      .then(locked)
-    given(...sending, locked)
-      .when({ type: 'lockRoom' })
-      .thenNothing()
+      .when(guess(0))
+      .then(guessed(0), locked)
+    given(...sending, guessed(0), locked)
+      .when(guess(0))
+      .then(guessed(0))
+  })
+
+  test('a lock goes with the words into whatever room the rendezvous gives out next', () => {
+    const { transfer } = given(...sending, guessed(0), locked, entered(null, 'room2'))
+    expect(transfer).toMatchObject({ run: { room: { roomId: 'room2', isLocked: true } } })
   })
 
   test('a receiver that enters again under a new id keeps what it has', () => {
