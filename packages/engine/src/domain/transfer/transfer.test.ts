@@ -135,6 +135,26 @@ describe('the room', () => {
     expect(transfer).toMatchObject({ run: { room: { roomId: 'room2', isLocked: true } } })
   })
 
+  test('a receiver that is said to have left goes with its session, not before', () => {
+    const said = [...sending, acked('r1', [0, 4]), left('r1', 'left', 9)]
+    given(...said)
+      .when({ type: 'ackChunks', receiver: 'r1', ranges: [[4, 2]], bytesOf, stats })
+      .then(acked('r1', [4, 2]))
+    expect(given(...said).transfer).toMatchObject({ run: { receivers: [{ phase: { is: 'accepted' } }] } })
+    for (const end of [lost('r1', 1), paused('user'), failed]) {
+      expect(given(...said, end).transfer).toMatchObject({
+        run: { receivers: [{ phase: { is: 'left', reason: 'left' }, acked: [[0, 4]] }] },
+      })
+    }
+    // It is there again after all.
+    expect(given(...said, admitted('r1', 10), lost('r1', 1)).transfer).toMatchObject({
+      run: { receivers: [{ phase: { is: 'accepted' } }] },
+    })
+    expect(given(...said, acked('r1', [4, 6]), receiverCompleted('r1'), lost('r1', 1)).transfer).toMatchObject({
+      run: { receivers: [{ phase: { is: 'completed' } }] },
+    })
+  })
+
   test('a receiver that enters again under a new id keeps what it has', () => {
     const again = given(...receiving, acked('r1', [0, 4]), entered('r2')).transfer
     expect(again).toMatchObject({ run: { receivers: [{ id: 'r2', phase: { is: 'accepted' }, acked: [[0, 4]] }] } })
@@ -503,7 +523,8 @@ describe('what users see', () => {
   })
 
   test('one that accepted and fell silent may come back, one that left is gone', () => {
-    expect(statesOf(...sending, left('r1', 'timeout', 9))).toEqual(['connecting', 'connecting'])
-    expect(statesOf(...sending, left('r1', 'left', 9))).toEqual(['waitingForPeer', 'cancelled'])
+    const silent = [...sending, lost('r1', 1)]
+    expect(statesOf(...silent, left('r1', 'timeout', 9))).toEqual(['connecting', 'connecting'])
+    expect(statesOf(...silent, left('r1', 'left', 9))).toEqual(['waitingForPeer', 'cancelled'])
   })
 })
