@@ -4,6 +4,7 @@
  * end a transfer takes no facts any more: late ones give no events.
  */
 import { unreachable } from '@godwit/protocol/assert'
+import { ROOM_MAX_JOINS } from '@godwit/protocol/limits'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
@@ -11,6 +12,7 @@ import { ackChunks, completeFiles, rejectChunks, requestRetransmit } from './dec
 import { decideEnd } from './decideEnd.js'
 import { decideReceiver } from './decideReceiver.js'
 import type { KnownTransfer, Run, Transfer } from './state.js'
+import { receiverOf } from './state.js'
 
 export type TransferDecision = Decision<TransferEvent>
 
@@ -86,7 +88,10 @@ const decideRoom = (
       // A receiver sees others in its room, which do not concern it.
       const isOther =
         run.role === 'receiver' && event.type !== 'RoomClosed' && event.data.receiver !== run.room.receiver
-      return isOther ? accept() : accept(event)
+      if (isOther) return accept()
+      const isNew = event.type !== 'RoomClosed' && receiverOf(run, event.data.receiver) === undefined
+      // A rendezvous that keeps to its own limits never gets there.
+      return isNew && run.receivers.length >= ROOM_MAX_JOINS ? reject('ERR_PEER_PROTOCOL') : accept(event)
     }
     case 'guessFailed': {
       const { receiver, guessesLeft } = command

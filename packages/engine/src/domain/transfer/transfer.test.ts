@@ -1,6 +1,8 @@
+import { ROOM_MAX_JOINS } from '@godwit/protocol/limits'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { describe, expect, test } from 'vitest'
 import type { MirroredEvent } from './commands.js'
+import { decide } from './decide.js'
 import { stateOfReceiver, stateOfTransfer } from './states.js'
 import {
   accepted,
@@ -153,6 +155,20 @@ describe('the room', () => {
     expect(given(...said, acked('r1', [4, 6]), receiverCompleted('r1'), lost('r1', 1)).transfer).toMatchObject({
       run: { receivers: [{ phase: { is: 'completed' } }] },
     })
+  })
+
+  test('a rendezvous cannot make a transfer grow without end', () => {
+    const { transfer } = given(enqueuedSend(), entered(null), joined('r0', 2))
+    if (transfer.status !== 'active') throw new Error('an enqueued transfer is active')
+    const receivers = transfer.run.receivers.flatMap((receiver) =>
+      Array.from({ length: ROOM_MAX_JOINS }, (_, index) => ({ ...receiver, id: `r${index}` })),
+    )
+    const full = { ...transfer, run: { ...transfer.run, receivers } }
+    const anotherOne = mirror({ type: 'ReceiverJoined', data: { receiver: 'another', roomVersion: 50_000 } })
+    expect(decide(anotherOne, full)).toMatchObject({ ok: false, failure: { code: 'ERR_PEER_PROTOCOL' } })
+    expect(decide(anotherOne, transfer)).toMatchObject({ ok: true })
+    const known = mirror({ type: 'ReceiverAdmitted', data: { receiver: 'r7', roomVersion: 50_000 } })
+    expect(decide(known, full)).toMatchObject({ ok: true })
   })
 
   test('a receiver that enters again under a new id keeps what it has', () => {
