@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { assert } from '@godwit/protocol/assert'
 import type { Failure } from '@godwit/protocol/errors'
+import { MAILBOX_MESSAGE_MAX_BYTES } from '@godwit/protocol/limits'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RendezvousClient } from './rendezvousClient.js'
 
@@ -172,6 +173,39 @@ test('an item of another shape breaks the stream, which is then taken up before 
   }
   expect((await watchAll()).seen).toEqual(['a'])
   expect(JSON.parse(requests[1]?.input ?? '')).toEqual({ roomId, lastEventId: '1_0-0' })
+})
+
+test.each([
+  ['a line', 'x'.repeat(64 * 1024)],
+  ['an event of many lines', 'data: xxxxxxxxxxxxxxxx\n'.repeat(2048)],
+  ['an event of many lines as Windows ends them', 'data: xxxxxxxxxxxxxxxx\r\n'.repeat(2048)],
+])('%s without an end is cut off long before it fills the memory', async (_name, text) => {
+  const enoughBytes = 16 * 1024 * 1024
+  let writtenBytes = 0
+  answer = (response, _request, count) => {
+    openStream(response)
+    if (count > 1) return sendEnd(response)
+    response.write('data: ')
+    const writeOn = (): void => {
+      for (; writtenBytes < enoughBytes && !response.destroyed; writtenBytes += text.length) {
+        if (!response.write(text)) return void response.once('drain', writeOn)
+      }
+      response.end()
+    }
+    writeOn()
+  }
+  expect((await watchAll()).broken).toContain('ERR_RENDEZVOUS_UNREACHABLE')
+  expect(writtenBytes).toBeLessThan(enoughBytes)
+})
+
+test('a message of the largest size comes through', async () => {
+  const largest = 'x'.repeat(MAILBOX_MESSAGE_MAX_BYTES)
+  answer = (response) => {
+    openStream(response)
+    for (let number = 1; number <= 20; number += 1) sendItem(response, `${number}_0-0`, largest)
+    sendEnd(response)
+  }
+  expect((await watchAll()).seen).toEqual(Array(20).fill(largest))
 })
 
 test('who stops watching is let go at once, also while waiting to try again', async () => {
