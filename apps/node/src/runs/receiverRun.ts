@@ -311,8 +311,9 @@ export class ReceiverRun implements Run {
     clearTimeout(this.#joinTimer)
     void this.#link?.stop()
     if (ended === undefined) return
-    this.#context.records.update(this.transferId, { ended })
+    // First: a transfer that is marked as ended is not looked at again.
     await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended })
   }
 
   #execute(command: TransferCommand) {

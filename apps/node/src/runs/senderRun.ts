@@ -275,8 +275,9 @@ export class SenderRun implements Run {
     for (const peer of this.#peers.values()) peer.close('done')
     void this.#link?.stop()
     if (ended === undefined) return
-    this.#context.records.update(this.transferId, { ended })
+    // First: a transfer that is marked as ended is not looked at again.
     await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended })
   }
 
   #execute(command: Parameters<RunContext['log']['execute']>[1]) {

@@ -96,7 +96,6 @@ describe('the secret store', () => {
     await store.write(ID, full())
     await writeFile(join(dataDir, 'secrets', `${ID}.json.tmp`), '{"half', { mode: 0o644 })
     expect((await readBack()).exposedHandshakes).toBe(2)
-    expect(await store.list()).toEqual([ID])
     await store.write(ID, NO_SECRETS)
     expect((await readBack()).passphrase).toBeNull()
     expect((await stat(join(dataDir, 'secrets', `${ID}.json`))).mode & 0o777).toBe(0o600)
@@ -112,5 +111,27 @@ describe('the secret store', () => {
     await store.delete(ID)
     expect(await store.read(ID)).toEqual({ ok: true, value: null })
     expect(await readdir(join(dataDir, 'secrets'))).toEqual([])
+  })
+
+  test('deleting leaves nothing of a writing that was cut off', async () => {
+    await store.write(ID, full())
+    await writeFile(join(dataDir, 'secrets', `${ID}.json.tmp`), JSON.stringify('canary'))
+    await store.delete(ID)
+    expect(await readdir(join(dataDir, 'secrets'))).toEqual([])
+    // Nothing was written yet.
+    await rm(join(dataDir, 'secrets'), { recursive: true })
+    await store.delete(ID)
+  })
+
+  test('at start what belongs to no transfer goes, and so does what a crash left half written', async () => {
+    const [ended, halfWritten] = ['trendedgfh234567ab', 'trhalfwritten4567a']
+    await store.write(ID, full())
+    await store.write(ended, full())
+    await writeFile(join(dataDir, 'secrets', `${ID}.json.tmp`), '{"half')
+    await writeFile(join(dataDir, 'secrets', `${halfWritten}.json.tmp`), '{"half')
+    await writeFile(join(dataDir, 'secrets', 'notes.txt'), 'the user’s own')
+    await store.keepOnly((id) => id === ID)
+    expect((await readdir(join(dataDir, 'secrets'))).sort()).toEqual(['notes.txt', `${ID}.json`].sort())
+    expect((await readBack()).exposedHandshakes).toBe(2)
   })
 })
