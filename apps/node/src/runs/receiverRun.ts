@@ -12,7 +12,9 @@ import type { Failure, Result } from '@godwit/protocol/errors'
 import { ERRORS, ok } from '@godwit/protocol/errors'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
+import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
 import { Secret } from '../crypto/secret.js'
+import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
@@ -24,7 +26,6 @@ import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { Serial } from './serial.js'
-import { isWakeMessage } from './wakeMessage.js'
 
 /** Milliseconds before another try to join the room. */
 const JOIN_RETRY_MS = 2000
@@ -42,6 +43,8 @@ export class ReceiverRun implements Run {
   readonly #connector: ReceiverConnector
   readonly #data: ReceiverData
   #joinTimer: NodeJS.Timeout | undefined
+  /** Why the rendezvous says that the room is over for us; it counts once no session stands. */
+  #roomEnd: Failure | undefined
   #isStopped = false
   #isOver = false
 
@@ -63,12 +66,12 @@ export class ReceiverRun implements Run {
         this.#connector.reset()
         await this.#connector.confirmUse()
       },
-      onLost: () => this.#connect(),
+      onLost: () => this.#onSessionLost(),
       onCompletionKnown: () => this.#onCompletionKnown(),
     })
     this.#connector = new ReceiverConnector({
       ...shared,
-      client: () => this.#client,
+      openSocket: () => this.#openSocket(),
       post: async (message) => {
         await this.#link?.post(message)
       },
@@ -147,7 +150,8 @@ export class ReceiverRun implements Run {
 
   /** Enters the room and watches it; true when that stands. */
   async #join(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
-    if (this.#link !== undefined) return true
+    // A session that stands needs no room.
+    if (this.#link !== undefined || this.#data.isEstablished) return true
     if (projection.transfer.status === 'none') return false
     const secrets = await this.#secrets()
     if (!secrets.ok) {
@@ -159,11 +163,12 @@ export class ReceiverRun implements Run {
     this.#client = client
     const joined = await client.join(this.#token, record.nameplate ?? '')
     if (!joined.ok) {
-      await this.#onJoinFailure(joined.failure, projection.transfer.status === 'completed')
+      await this.#onJoinFailure(joined.failure)
       return false
     }
     this.#roomId = joined.value.roomId
     this.#receiver = joined.value.receiver
+    this.#roomEnd = undefined
     await this.#execute({
       type: 'enterRoom',
       roomId: this.#roomId,
@@ -187,16 +192,14 @@ export class ReceiverRun implements Run {
     return true
   }
 
-  async #onJoinFailure(failure: Failure, isCompleted: boolean): Promise<void> {
+  async #onJoinFailure(failure: Failure): Promise<void> {
     this.#context.logger.warn({ transferId: this.transferId }, `not in the room yet: ${describe(failure)}`)
     if (ERRORS[failure.code].exit === 'network') {
       clearTimeout(this.#joinTimer)
       this.#joinTimer = setTimeout(() => this.#spawn(() => this.#sync()), JOIN_RETRY_MS)
       return
     }
-    // A sender that has closed its room knows all that it wants to know.
-    if (isCompleted) await this.#onCompletionKnown()
-    else await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+    await this.#onRoomEnd(failure)
   }
 
   async #secrets(): Promise<Result<TransferSecrets>> {
@@ -225,6 +228,15 @@ export class ReceiverRun implements Run {
     }
   }
 
+  async #openSocket(): Promise<PeerSocket | undefined> {
+    const { plane, listenHost, logger } = this.#context
+    if (this.#client === undefined) return undefined
+    const opened = await openPeerSocket({ plane, rendezvous: this.#client, listenHost })
+    if (opened.ok) return opened.value
+    logger.error({ transferId: this.transferId }, describe(opened.failure))
+    return undefined
+  }
+
   #own({ transfer }: TransferProjection): Receiver | undefined {
     return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#receiver)
   }
@@ -232,40 +244,50 @@ export class ReceiverRun implements Run {
   async #onItem(item: RoomFeedItem): Promise<void> {
     if (item.kind === 'message') {
       const message = new Uint8Array(Buffer.from(item.body, 'base64'))
-      if (isWakeMessage(message)) this.#onSenderBack()
-      else await this.#connector.onMessage(message)
+      const wake = decodeWake(message)
+      if (wake === undefined) await this.#connector.onMessage(message)
+      else await this.#onWake(wake)
       return
     }
     const event = mirroredEventOf(item)
     if (event !== undefined) await this.#execute({ type: 'mirrorRoomEvent', event })
     if (item.event.type === 'RoomLocked') await this.#failUnlessPaired({ code: 'ERR_ROOM_LOCKED' })
     if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#receiver) {
-      if (event.data.reason === 'wrongCode') await this.#fail({ code: 'ERR_WRONG_CODE' })
-      else if (event.data.reason === 'completed') await this.#onRoomClosed('completed')
-      else if (event.data.reason === 'timeout') await this.#failUnlessPaired({ code: 'ERR_PEER_TIMEOUT' })
+      if (event.data.reason === 'wrongCode') await this.#failUnlessPaired({ code: 'ERR_WRONG_CODE' })
+      else if (event.data.reason === 'completed') await this.#onRoomEnd({ code: 'ERR_ROOM_CLOSED' })
+      else if (event.data.reason === 'timeout') await this.#onPutOut()
     }
-    if (event?.type === 'RoomClosed') await this.#onRoomClosed(event.data.reason)
+    if (event?.type === 'RoomClosed') {
+      const isCancelled = event.data.reason === 'cancelled'
+      await this.#onRoomEnd({ code: isCancelled ? 'ERR_CANCELLED_BY_PEER' : 'ERR_ROOM_CLOSED' })
+    }
   }
 
-  async #onRoomClosed(reason: string): Promise<void> {
+  /** While a session stands, what ends it is said in it, under its keys: the rendezvous is not asked. */
+  async #onRoomEnd(failure: Failure): Promise<void> {
+    this.#roomEnd = failure
+    if (this.#data.isEstablished) return
     const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (reason === 'cancelled') return this.#fail({ code: 'ERR_CANCELLED_BY_PEER' })
-    // While a session runs the room is not needed; a sender that is complete has dealt with this receiver.
-    if (!this.#data.isEstablished) await this.#fail({ code: 'ERR_ROOM_CLOSED' })
+    // A sender that is complete has dealt with this receiver.
+    if (projection?.transfer.status === 'completed') await this.#onCompletionKnown()
+    else await this.#fail(failure)
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
     await this.#link?.stop()
     this.#link = undefined
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (!this.#data.isEstablished) await this.#fail(failure)
+    await this.#onRoomEnd(failure)
   }
 
-  /** The sender's node started again: the old session is dead, whatever its timers say. */
-  #onSenderBack(): void {
-    if (this.#data.isFresh || this.#isStopped || this.#isOver) return
+  #onSessionLost(): void {
+    const end = this.#roomEnd
+    if (end === undefined) this.#connect()
+    else this.#spawn(() => this.#onRoomEnd(end))
+  }
+
+  /** The sender has no session with us: the one that we have is dead, whatever its timers say. */
+  async #onWake(wake: SignedWake | null): Promise<void> {
+    if (this.#isStopped || this.#isOver || !(await this.#connector.believes(wake))) return
     if (this.#data.isOpen) this.#data.close('replaced')
     else this.#connector.restart()
   }
@@ -299,6 +321,13 @@ export class ReceiverRun implements Run {
   async #fail(failure: Failure): Promise<void> {
     await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
     await this.#sync()
+  }
+
+  /** Our place went to somebody else, since we did not pair in time. Another try is another receiver, with its own token. */
+  async #onPutOut(): Promise<void> {
+    if (await this.#connector.hasPaired()) return
+    await this.#context.secrets.update(this.transferId, (secrets) => secrets && { ...secrets, roomToken: null })
+    await this.#fail({ code: 'ERR_PEER_TIMEOUT' })
   }
 
   async #leaveRoom(): Promise<void> {
