@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { blake3, randomFile } from './harness/files.js'
 import { HostileRendezvous } from './harness/hostileRendezvous.js'
+import { Stranger } from './harness/stranger.js'
 import { type TestNode, World } from './harness/world.js'
 
 let world: World
@@ -101,5 +102,44 @@ describe('a rendezvous that lies to the sender', () => {
     expect(await sessionsOf(sender, id)).toBe(1)
     rendezvous.kill('SIGTERM')
     await rendezvous.finished()
+  })
+})
+
+describe('strangers who know the number of a room', () => {
+  /** The rendezvous that a code leads to, and its nameplate. */
+  const placeOf = (code: string): { readonly url: string; readonly nameplate: string } => {
+    const [words = '', address = ''] = code.split('@')
+    return { url: `http://${address}`, nameplate: words.split('-')[0] ?? '' }
+  }
+
+  test('get twenty guesses together, also when all of them begin before the first is judged', async () => {
+    const sender = world.node('s')
+    const { id, code } = await sender.send([path], '--capacity', '30', '--receivers', '1')
+    const { url, nameplate } = placeOf(code)
+    const strangers = await Promise.all(Array.from({ length: 26 }, () => Stranger.join(url, nameplate)))
+    const guesses = await Promise.all(strangers.map((stranger) => stranger.prepareGuess()))
+    await Promise.all(guesses.map((guess) => guess()))
+    const failed = await sender.state(id, ['failed'])
+    expect(failed['reason'].code).toBe('ERR_ROOM_LOCKED')
+    const events = (await sender.events(id)).map(({ event }) => event)
+    expect(events.filter((event) => event === 'GuessFailed')).toHaveLength(20)
+    expect(events.filter((event) => event === 'RoomLocked')).toHaveLength(1)
+    const { exitCode } = await world
+      .node('r')
+      .receive(code, await world.dir('locked'))
+      .finished()
+    expect(exitCode).toBe(4)
+  })
+
+  test('do not keep the right receiver waiting by holding its place', async () => {
+    const [sender, receiver] = [world.node('s'), world.node('r')]
+    const { id, code } = await sender.send([path])
+    const { url, nameplate } = placeOf(code)
+    await (await Stranger.join(url, nameplate)).admitted()
+    const receive = receiver.receive(code, await world.dir('late'))
+    await receive.line('transfer.progress', ({ state }) => state === 'waitingInLine')
+    const { exitCode, stderr } = await receive.finished(90_000)
+    expect(exitCode, stderr).toBe(0)
+    await sender.state(id, ['completed'])
   })
 })
