@@ -72,6 +72,19 @@ test('a call carries the token in its header only', async () => {
   expect(requests).toEqual([{ path: '/trpc/rooms.join', authorization: `Bearer ${token}`, input: null }])
 })
 
+test('a room is opened under the name that was asked for, or under a number', async () => {
+  const openAs = async (nameplate: string, name?: string) => {
+    answer = (response) => json(response, 200, { result: { data: { roomId, nameplate, expiresAt: 1 } } })
+    return (await client().open(token, { capacity: 1, ...(name === undefined ? {} : { name }) })).ok
+  }
+  expect([await openAs('4821'), await openAs('999999'), await openAs('harvest', 'harvest')]).toEqual([true, true, true])
+  // Anything else would make a code that nobody can type, or that names another room.
+  for (const nameplate of ['1-abacus-abacus', '0', '012', '1000000', '4821 ', 'x']) {
+    expect(await openAs(nameplate)).toBe(false)
+  }
+  expect([await openAs('4821', 'harvest'), await openAs('Harvest', 'harvest')]).toEqual([false, false])
+})
+
 test('a refusal comes with the code that the rendezvous gave', async () => {
   answer = (response) =>
     json(response, 403, {
