@@ -221,6 +221,24 @@ test('a message of the largest size comes through', async () => {
   expect((await watchAll()).seen).toEqual(Array(20).fill(largest))
 })
 
+test('an id that no rendezvous gives out comes no further: it would be shown, and kept', async () => {
+  answer = (response, _request, count) => {
+    openStream(response)
+    if (count > 1) return sendEnd(response)
+    const event = { type: 'ReceiverJoined', data: { receiver: '\u001b[2Jrc', tokenHash: '' } }
+    response.write(`id: 1_0-0\ndata: ${JSON.stringify({ kind: 'event', roomVersion: 1, event })}\n\n`)
+  }
+  expect((await watchAll()).broken).toContain('ERR_RENDEZVOUS_UNREACHABLE')
+})
+
+test('a version that is no version is not taken for a rendezvous', async () => {
+  const info = (version: string) => ({ result: { data: { name: 'godwit-rendezvous', version, udpPort: 4907 } } })
+  answer = (response) => json(response, 200, info('0.1.0-rc.1+7'))
+  expect((await client().info()).ok).toBe(true)
+  answer = (response) => json(response, 200, info('\u001b]0;owned\u0007'))
+  expect(await client().info()).toMatchObject(unreachable)
+})
+
 test('who stops watching is let go at once, also while waiting to try again', async () => {
   const aborter = new AbortController()
   answer = (response, _request, count) => {
