@@ -29,7 +29,7 @@ let posted: Uint8Array[]
 let failures: Failure[]
 let pairings: number
 let connector: ReceiverConnector
-let onPost: () => void
+let onPost: () => Promise<void> | void
 let onFailure: () => void
 
 beforeEach(async () => {
@@ -47,10 +47,9 @@ beforeEach(async () => {
     transferId: ID,
     receiver: () => RECEIVER,
     openSocket: () => Promise.resolve(undefined),
-    post: (message) => {
+    post: async (message) => {
       posted.push(message)
-      onPost()
-      return Promise.resolve()
+      await onPost()
     },
     isWanted: () => Promise.resolve(true),
     fail: (failure) => {
@@ -98,7 +97,9 @@ const exposed = async (): Promise<number> => {
 test('the confirmation is counted on disk before it leaves, and the count goes back when the answer is right', async () => {
   const { sender, m3 } = await untilConfirmation()
   let countedBefore = -1
-  onPost = () => void exposed().then((count) => (countedBefore = count))
+  onPost = async () => {
+    countedBefore = await exposed()
+  }
   await connector.onMessage(m3)
   expect(await exposed()).toBe(1)
   expect(countedBefore).toBe(1)
