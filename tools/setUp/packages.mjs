@@ -22,7 +22,8 @@ export const packagesStamp = (root) =>
 export const hasPackages = (root) => existsSync(join(root, 'node_modules', '.package-lock.json'))
 
 /**
- * Whether the packages on disk are those of the lock: npm's own record of what it installed names the same versions.
+ * Whether the packages on disk are those of the lock: npm's own record of what it installed names the same versions, and
+ * they are there (npm keeps its record also where it only wrote the lock).
  *
  * @param {string} root
  */
@@ -32,7 +33,9 @@ export function isInstalled(root) {
     const present = JSON.parse(readFileSync(join(root, 'node_modules', '.package-lock.json'), 'utf8')).packages
     return Object.entries(wanted).every(
       ([path, entry]) =>
-        !path.startsWith('node_modules/') || entry.optional === true || present[path]?.version === entry.version,
+        !path.startsWith('node_modules/') ||
+        entry.optional === true ||
+        (present[path]?.version === entry.version && existsSync(join(root, path, 'package.json'))),
     )
   } catch {
     return false

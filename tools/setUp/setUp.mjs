@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { build, buildStamp, isBuilt } from './build.mjs'
 import { withLock } from './lock.mjs'
+import { buildNative, canBuildNative, nativeStamp } from './native.mjs'
 import { hasPackages, installPackages, isInstalled, packagesStamp } from './packages.mjs'
 import { cacheDirOf, isWritableFolder } from './paths.mjs'
 import { canFetchRedis, fetchRedis, installLine, provideRedis } from './redis.mjs'
@@ -17,7 +18,8 @@ export const EXIT_SET_UP = 78
 /**
  * @typedef {{ needsRedis: boolean, checksTypes: boolean }} Wants - checksTypes: a build without type errors, which takes
  * twice as long and which only who changes the sources needs.
- * @typedef {{ packages?: string, build?: string, checkedBuild?: string }} Done - stamps of what was finished.
+ * @typedef {{ packages?: string, build?: string, checkedBuild?: string, native?: string }} Done - stamps of what was
+ * finished; of the addon, of what was tried.
  */
 
 /**
@@ -54,9 +56,9 @@ export async function setUp(root, wants) {
 /** @param {string} root @param {Wants} wants */
 function isDone(root, { needsRedis, checksTypes }) {
   const hasRedis = provideRedis(root) || !needsRedis
-  return (
-    hasRedis && hasPackages(root) && readDone(root).packages === packagesStamp(root) && isBuiltAs(root, checksTypes)
-  )
+  const { packages, native } = readDone(root)
+  const hasAll = hasRedis && hasPackages(root) && packages === packagesStamp(root)
+  return hasAll && native === nativeStamp(root) && isBuiltAs(root, checksTypes)
 }
 
 /** @param {string} root @param {boolean} checksTypes */
@@ -81,11 +83,17 @@ async function doWhatIsMissing(root, { needsRedis, checksTypes }) {
       await withProgress('installing the npm packages', () => installPackages(root, log('packages')))
     writeDone(root, { packages })
   }
+  const native = nativeStamp(root)
+  if (done.native !== native || done.packages !== packages) {
+    if (canBuildNative())
+      await withProgress('building the addon for fast packets', () => buildNative(root, log('native')))
+    writeDone(root, { ...readDone(root), native })
+  }
   if (!isBuiltAs(root, checksTypes)) {
     const stamp = buildStamp(root)
     const title = checksTypes ? 'building and checking the types' : 'building'
     await withProgress(title, () => build(root, log('build'), checksTypes))
-    writeDone(root, checksTypes ? { packages, build: stamp, checkedBuild: stamp } : { packages, build: stamp })
+    writeDone(root, { packages, native, build: stamp, ...(checksTypes ? { checkedBuild: stamp } : {}) })
   }
   if (needsRedis && !provideRedis(root)) {
     if (!canFetchRedis()) {

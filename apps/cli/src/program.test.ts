@@ -99,7 +99,20 @@ describe('send', () => {
   })
 
   test('hands on every option, with paths made absolute', async () => {
-    const argv = ['send', 'a', '/b', '--capacity', '3', '--receivers', '5', '--limit', '20MB/s', '--rendezvous']
+    const argv = [
+      'send',
+      'a',
+      '/b',
+      '--capacity',
+      '3',
+      '--receivers',
+      '5',
+      '--limit',
+      '20MB/s',
+      '--lanes',
+      '2',
+      '--rendezvous',
+    ]
     const { exitCode, out } = await run([
       ...argv,
       'meet.example:4907',
@@ -115,6 +128,7 @@ describe('send', () => {
       capacity: 3,
       receivers: 5,
       limit: 20_000_000,
+      lanes: 2,
       rendezvous: 'http://meet.example:4907',
       advertise: '192.0.2.1:4907',
     })
@@ -265,7 +279,7 @@ describe('failures', () => {
     [['send', 'a', '--start-at', '22:00']],
     [['send', 'a', '--priority', '1']],
     [['send', 'a', '--profile', 'lossy']],
-    [['send', 'a', '--lanes', '4']],
+    [['send', 'a', '--lanes', '9']],
     [['open']],
     [['priority', 'x', '1']],
   ])('%j is a usage error: exit 2, a sentence, no repeated secret', async (argv) => {

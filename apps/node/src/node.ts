@@ -1,13 +1,14 @@
 /** The node put together: lock, Redis, log, data plane, runs, workers, API; and taken apart in the opposite order. */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createProjector } from '@godwit/engine/projections/projector'
 import { foldTransfer, initialTransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { NodeStatus } from '@godwit/protocol/api'
 import type { Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
-import { NODE_IDLE_EXIT_MS } from '@godwit/protocol/limits'
+import { LANES_MAX, NODE_IDLE_EXIT_MS } from '@godwit/protocol/limits'
 import { checkRedis, type RedisAccess, type RedisTarget } from '@godwit/redis/connection'
 import { EmbeddedRedis } from '@godwit/redis/embeddedRedis'
 import { startRelay } from '@godwit/redis/outboxRelay'
@@ -123,10 +124,14 @@ const assemble = async (
   const crypto = await createHandshakeCrypto()
   const ended = deferred()
 
-  const plane = new DataPlane(config.listenHost, (error) => {
-    // A bug in the data plane: the supervisor starts the node again, and the transfers resume.
-    logger.fatal({ err: error }, 'the data plane died')
-    process.exit(1)
+  const plane = new DataPlane({
+    listenHost: config.listenHost,
+    threads: Math.min(LANES_MAX, availableParallelism()),
+    onCrash: (error) => {
+      // A bug in the data plane: the supervisor starts the node again, and the transfers resume.
+      logger.fatal({ err: error }, 'the data plane died')
+      process.exit(1)
+    },
   })
   const clients = new Map<string, RendezvousClient>()
   const clientOf = (url: string): RendezvousClient => {

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.js'
 import { isErrorCode } from './errors.js'
-import { LIMIT_MIN_BYTES_PER_SECOND, ROOM_MAX_CAPACITY } from './limits.js'
+import { LANES_MAX, LIMIT_MIN_BYTES_PER_SECOND, ROOM_MAX_CAPACITY } from './limits.js'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const errorCode = z.custom<ErrorCode>(isErrorCode, 'an error code')
@@ -49,6 +49,8 @@ export const enqueueSendInput = z.object({
   room: z.object({ name: z.string().min(1).max(64), password: z.string().min(1).max(256) }).optional(),
   /** Bytes a second; null for no limit. */
   limit: limitSchema.default(null),
+  /** Threads with a socket each; undefined for what suits the machine. */
+  lanes: z.number().int().min(1).max(LANES_MAX).optional(),
 })
 export type EnqueueSendInput = z.input<typeof enqueueSendInput>
 

@@ -15,6 +15,7 @@
  * 0x08  Completed         R→S        bytes · milliseconds
  * 0x09  CompletionKnown   S→R        –
  * 0x0a  Failed            both       error code as text
+ * 0x0b  Lanes             both       count (1 byte) · (lane (1 byte) · candidates) × count
  *
  * pairs := count (varint) · (first · length) × count, all varints, ascending
  * ```
@@ -22,8 +23,9 @@
  * Docs: docs/protocol/transfer.md.
  */
 import { ByteReader, ByteWriter } from './bytes.js'
+import { type Candidate, readCandidates, writeCandidates } from './candidates.js'
 import { type ErrorCode, isErrorCode } from './errors.js'
-import { CONTROL_MESSAGE_MAX_BYTES, MANIFEST_MAX_ENTRIES } from './limits.js'
+import { CONTROL_MESSAGE_MAX_BYTES, LANES_MAX, MANIFEST_MAX_ENTRIES } from './limits.js'
 import type { RangePair } from './rangeSet.js'
 import { readVarint, varintBytesFrom } from './varint.js'
 
@@ -34,6 +36,13 @@ export const FILE_HASHES_MAX = 1024
 
 export type RetransmitReason = 'hashMismatch' | 'stagingDamaged' | 'sessionBroken'
 const REASONS: readonly RetransmitReason[] = ['hashMismatch', 'stagingDamaged', 'sessionBroken']
+
+/** Where a lane beside the first one can be reached. */
+export interface LaneAddress {
+  /** 1 … LANES_MAX - 1. */
+  readonly lane: number
+  readonly candidates: readonly Candidate[]
+}
 
 export type ControlMessage =
   | { readonly type: 'Manifest'; readonly manifest: Uint8Array }
@@ -47,6 +56,8 @@ export type ControlMessage =
   | { readonly type: 'Completed'; readonly bytes: number; readonly milliseconds: number }
   | { readonly type: 'CompletionKnown' }
   | { readonly type: 'Failed'; readonly code: ErrorCode }
+  /** The sender offers further lanes, the receiver answers with those that it takes. */
+  | { readonly type: 'Lanes'; readonly lanes: readonly LaneAddress[] }
 
 const TYPES = {
   Manifest: 0x01,
@@ -59,6 +70,7 @@ const TYPES = {
   Completed: 0x08,
   CompletionKnown: 0x09,
   Failed: 0x0a,
+  Lanes: 0x0b,
 } as const satisfies Record<ControlMessage['type'], number>
 
 const writePairs = (writer: ByteWriter, pairs: readonly RangePair[]): void => {
@@ -98,6 +110,10 @@ export const encodeControlMessage = (message: ControlMessage): Uint8Array => {
       break
     case 'Failed':
       body.text(message.code)
+      break
+    case 'Lanes':
+      body.u8(message.lanes.length)
+      for (const { lane, candidates } of message.lanes) writeCandidates(body.u8(lane), candidates)
       break
     case 'Decline':
     case 'CompletionKnown':
@@ -176,9 +192,29 @@ const readMessage = (reader: ByteReader): ControlMessage | undefined => {
       const code = reader.text(64)
       return isErrorCode(code) ? { type: 'Failed', code } : undefined
     }
+    case TYPES.Lanes: {
+      const lanes = readLanes(reader)
+      return lanes && { type: 'Lanes', lanes }
+    }
     default:
       return undefined
   }
+}
+
+/** Lanes in rising order, each once. */
+const readLanes = (reader: ByteReader): LaneAddress[] | undefined => {
+  const count = reader.u8()
+  if (count === undefined || count >= LANES_MAX) return undefined
+  const lanes: LaneAddress[] = []
+  let before = 0
+  for (let i = 0; i < count; i++) {
+    const lane = reader.u8()
+    const candidates = readCandidates(reader)
+    if (lane === undefined || lane <= before || lane >= LANES_MAX || candidates === undefined) return undefined
+    lanes.push({ lane, candidates })
+    before = lane
+  }
+  return lanes
 }
 
 /**

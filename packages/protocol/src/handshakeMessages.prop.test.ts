@@ -127,6 +127,7 @@ describe('introductions', () => {
   const candidates: Candidate[] = [{ kind: 'observed', family: 'ipv4', ip: '203.0.113.9', port: 4000 }]
   const sender = {
     deviceName: 'Büro 🖥',
+    packetCiphers: ['aes256Gcm'] as const,
     candidates,
     roomKey: new Uint8Array(32).fill(1),
     signature: new Uint8Array(64).fill(2),
@@ -134,7 +135,7 @@ describe('introductions', () => {
   }
 
   test('are decoded as they were encoded', () => {
-    const peer = { deviceName: 'Büro 🖥', candidates }
+    const peer = { deviceName: 'Büro 🖥', packetCiphers: ['chacha20Poly1305', 'aes256Gcm'] as const, candidates }
     expect(decodePeerIntroduction(encodePeerIntroduction(peer))).toEqual(peer)
     expect(decodeSenderIntroduction(encodeSenderIntroduction(sender))).toEqual(sender)
   })
@@ -144,6 +145,16 @@ describe('introductions', () => {
     for (let cut = 0; cut < encoded.length; cut++) {
       expect(decodeSenderIntroduction(encoded.subarray(0, cut))).toBeUndefined()
     }
+  })
+
+  test('ciphers of a later version are left out, and too many are refused', () => {
+    const peer = { deviceName: 'x', packetCiphers: ['aes256Gcm', 'chacha20Poly1305'] as const, candidates }
+    const encoded = encodePeerIntroduction(peer)
+    // Length and text of the name, the count, then the ciphers.
+    encoded[3] = 77
+    expect(decodePeerIntroduction(encoded)?.packetCiphers).toEqual(['chacha20Poly1305'])
+    encoded[2] = 200
+    expect(decodePeerIntroduction(encoded)).toBeUndefined()
   })
 
   test('a device name is cut between characters', () => {

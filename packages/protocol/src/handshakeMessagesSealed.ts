@@ -2,7 +2,7 @@
  * What travels sealed inside the confirmations of a handshake: addresses and names, which the rendezvous must not see.
  *
  * ```
- * m4, r2, r3   device name: length (varint), UTF-8 | candidates
+ * m4, r2, r3   device name: length (varint), UTF-8 | packet ciphers: count 1, each 1 | candidates
  * m5           the same | room key 32 | signature 64 | offer
  * ```
  */
@@ -11,6 +11,7 @@ import { encodeUtf8, utf8Length } from './bytesText.js'
 import { type Candidate, readCandidates, writeCandidates } from './candidates.js'
 import { DEVICE_NAME_MAX_BYTES } from './limits.js'
 import { type OfferPreview, readOffer, writeOffer } from './offer.js'
+import { PACKET_CIPHER_NUMBERS, PACKET_CIPHERS_MAX, type PacketCipher, packetCipherOf } from './packetCipher.js'
 
 /** An encoded Ed25519 public key. */
 export const ROOM_KEY_BYTES = 32
@@ -20,6 +21,8 @@ export const SIGNATURE_BYTES = 64
 export interface PeerIntroduction {
   /** As the device calls itself: to be shown through `displayName` only. */
   readonly deviceName: string
+  /** By preference; of a sender the one that it chose. Numbers that this version does not know are left out. */
+  readonly packetCiphers: readonly PacketCipher[]
   readonly candidates: readonly Candidate[]
 }
 
@@ -34,14 +37,26 @@ export interface SenderIntroduction extends PeerIntroduction {
 
 const writePeer = (introduction: PeerIntroduction): ByteWriter => {
   const writer = new ByteWriter().text(cutDeviceName(introduction.deviceName))
+  const { packetCiphers } = introduction
+  writer.u8(packetCiphers.length).bytes(Uint8Array.from(packetCiphers, (cipher) => PACKET_CIPHER_NUMBERS[cipher]))
   writeCandidates(writer, introduction.candidates)
   return writer
 }
 
 const readPeer = (reader: ByteReader): PeerIntroduction | undefined => {
   const deviceName = reader.text(DEVICE_NAME_MAX_BYTES)
+  const packetCiphers = readPacketCiphers(reader)
   const candidates = readCandidates(reader)
-  return deviceName === undefined || candidates === undefined ? undefined : { deviceName, candidates }
+  if (deviceName === undefined || packetCiphers === undefined || candidates === undefined) return undefined
+  return { deviceName, packetCiphers, candidates }
+}
+
+const readPacketCiphers = (reader: ByteReader): PacketCipher[] | undefined => {
+  const count = reader.u8()
+  if (count === undefined || count > PACKET_CIPHERS_MAX) return undefined
+  const numbers = reader.bytes(count)
+  if (numbers === undefined) return undefined
+  return Array.from(numbers, packetCipherOf).filter((cipher) => cipher !== undefined)
 }
 
 export const encodePeerIntroduction = (introduction: PeerIntroduction): Uint8Array => writePeer(introduction).finish()

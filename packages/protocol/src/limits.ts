@@ -59,6 +59,8 @@ export const IDLE_TIMEOUT_MS = 30_000
 
 // Sessions
 
+/** Lanes of one session: threads with a socket each. More than that gains nothing on one link. */
+export const LANES_MAX = 8
 /** Bytes of chunk buffers that a receiver grants to a sender: the most data not yet verified and written. */
 export const CREDIT_WINDOW_BYTES = 64 * 1024 * 1024
 /** Bytes of credit that a chunk costs at the least: it bounds the number of chunks under way. */

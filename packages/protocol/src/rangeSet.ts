@@ -80,8 +80,9 @@ export class RangeSet {
     // The common case: at or behind the end.
     const last = bounds.length - 1
     const lastEnd = bounds[last]
-    if (lastEnd === undefined || start > lastEnd) {
-      bounds.push(start, end)
+    if (lastEnd === undefined || start >= lastEnd) {
+      if (start === lastEnd) bounds[last] = end
+      else bounds.push(start, end)
       this.#size += end - start
       return end - start
     }

@@ -43,6 +43,7 @@ export class Stranger {
       {
         crypto,
         deviceName: 'stranger',
+        packetCiphers: ['chacha20Poly1305'],
         localCandidates: () => Promise.resolve([]),
         candidatePolicy: { allowsLoopback: true },
       },

@@ -2,7 +2,7 @@
 import type { EnqueuedLine } from '@godwit/protocol/api'
 import { parseRoomName } from '@godwit/protocol/code'
 import { EXIT } from '@godwit/protocol/errors'
-import { ROOM_MAX_CAPACITY } from '@godwit/protocol/limits'
+import { LANES_MAX, ROOM_MAX_CAPACITY } from '@godwit/protocol/limits'
 import { must, usageFailure } from '../failure.js'
 import { canColour } from '../io.js'
 import { printable } from '../render/printable.js'
@@ -23,6 +23,7 @@ interface SendOptions extends JsonOption {
   readonly rendezvous?: string
   readonly advertise?: string
   readonly limit?: string
+  readonly lanes?: string
   readonly detach?: boolean
 }
 
@@ -62,6 +63,7 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
     options.receivers === undefined ? undefined : wholeNumberOf(options.receivers, '--receivers', 1, RECEIVERS_MAX)
   const rendezvous = chosenRendezvous(options.rendezvous, io)
   const limit = options.limit === undefined ? null : rateOf(options.limit)
+  const lanes = options.lanes === undefined ? undefined : wholeNumberOf(options.lanes, '--lanes', 1, LANES_MAX)
   const absolutePaths = paths.map((path) => absolutePathOf(path, io))
   const room = await roomOf(context, options)
   const input = {
@@ -70,6 +72,7 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
     capacity,
     limit,
     ...(receivers === undefined ? {} : { receivers }),
+    ...(lanes === undefined ? {} : { lanes }),
     ...(rendezvous === undefined ? {} : { rendezvous }),
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
     ...(room === undefined ? {} : { room }),
@@ -106,6 +109,7 @@ export const registerSend: RegisterCommand = (program, context, done) => {
     .option('--rendezvous <url>', 'the rendezvous to meet at (default: GODWIT_RENDEZVOUS, else this node hosts one)')
     .option('--advertise <host:port>', 'the address that the code carries when this node hosts the rendezvous')
     .option('--limit <rate>', 'at most this fast: 20MB/s, 500mbit, unlimited')
+    .option('--lanes <n>', 'threads with a socket each (default: one, more from 8 cores on)')
     .option('--detach', 'return after the code; the transfer goes on')
     .option(...JSON_OPTION)
     .action(async (paths: string[], options: SendOptions) => done(await run(context, paths, options)))

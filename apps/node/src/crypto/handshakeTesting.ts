@@ -24,6 +24,7 @@ export const withoutStretching = (crypto: HandshakeCrypto): HandshakeCrypto => (
 export const contextOf = (crypto: HandshakeCrypto, deviceName: string, port: number): HandshakeContext => ({
   crypto,
   deviceName,
+  packetCiphers: ['aes256Gcm', 'chacha20Poly1305'],
   localCandidates: () =>
     Promise.resolve([
       { kind: 'host', family: 'ipv4', ip: '192.168.1.7', port },

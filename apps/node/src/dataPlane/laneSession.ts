@@ -1,146 +1,63 @@
 /**
- * One session's lane in its worker thread: socket, connection and the transfer's session above it, driven by one run
- * loop: input → `handle*` → drain `poll*` → arm the timer. All I/O of the session hangs here; decisions are the
- * engine's.
+ * A session on its first lane: the transfer's session above the connection, its disk, and the lanes beside it. The network
+ * is `laneLoop.ts`, decisions are the engine's; here they are put together and told to the main thread.
  */
-import { randomBytes } from 'node:crypto'
+import type { MessagePort } from 'node:worker_threads'
+import { newCreditCounter } from '@godwit/engine/transfer/credit'
 import type { WindowStats } from '@godwit/engine/transfer/ports'
 import { ReceiverSession } from '@godwit/engine/transfer/receiverSession'
 import { SenderSession } from '@godwit/engine/transfer/senderSession'
-import { Connection } from '@godwit/engine/transport/connection'
-import type { CloseCode, Transmit } from '@godwit/engine/transport/types'
+import type { CloseCode } from '@godwit/engine/transport/types'
 import { assert } from '@godwit/protocol/assert'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import type { RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
-import { PROBE_BYTES } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
-import { connectionKeys } from '../crypto/packetProtection.js'
 import type { SlabPool } from './bufferPool.js'
+import { type EndCause, type LaneLoop, type LaneOwner, nowUs } from './laneLoop.js'
 import type {
   BeginParameters,
   LaneReport,
-  PathCandidate,
   ReceiverParameters,
   SenderParameters,
   SessionParameters,
 } from './messages.js'
 import { ReceiverDisk } from './receiverDisk.js'
 import { SenderDisk } from './senderDisk.js'
-import { UdpSocket } from './udpSocket.js'
+import { SideLinks } from './sideLinks.js'
 
-/** Datagrams built in one turn of the loop before I/O gets its turn again. */
-const TRANSMITS_PER_TURN = 256
-/** Milliseconds that an ended session's socket stays at the most, and between two looks at it. */
-const LINGER_MAX_MS = 2000
-const LINGER_STEP_MS = 20
-/** Bytes that mark what belongs to the rendezvous' address service rather than to the session: see `observe`. */
-const RAW_MAX_BYTES = 64
-/**
- * Milliseconds that a sender waits for the receiver's first probe before it probes addresses behind NATs itself: only
- * one side may send first, and the receiver is it, since it knows that the sender's NAT is open (docs/protocol/transport.md).
- */
-const NAT_WAIT_MS = 2000
-
-const nowUs = (): number => Math.floor(performance.now() * 1000)
-
-type Ended = Extract<LaneReport, { type: 'ended' }>
-
-export class LaneSession {
+export class LaneSession implements LaneOwner {
   readonly #key: string
+  readonly #loop: LaneLoop
   readonly #pool: SlabPool
   readonly #post: (report: LaneReport) => void
-  readonly #onEnded: () => void
-  #socket: UdpSocket | undefined
-  #connection: Connection | undefined
+  readonly #onOver: () => void
+  readonly #sideLinks = new SideLinks()
+  readonly #creditCounter = newCreditCounter()
   #sender: SenderSession | undefined
   #receiver: ReceiverSession | undefined
   #senderDisk: SenderDisk | undefined
   #receiverDisk: ReceiverDisk | undefined
-  #timer: NodeJS.Timeout | undefined
-  /** Addresses behind NATs that are not probed yet. */
-  #distant: readonly PathCandidate[] = []
-  #distantTimer: NodeJS.Timeout | undefined
-  #isTurnScheduled = false
   #isEnded = false
   #wasEstablished = false
-  #datagramsReceived = 0
   /** Counters at the last window, so that a report carries differences. */
   #lastWindow = { atUs: nowUs(), lost: 0, retransmitted: 0, corrupted: 0 }
-  readonly #transmit: Transmit = { pathId: 0, length: 0, segmentBytes: 0, isMtuProbe: false }
 
-  constructor(key: string, pool: SlabPool, post: (report: LaneReport) => void, onEnded: () => void) {
+  /** @param loop - with its socket bound. @param onOver - the main thread was told the end. */
+  constructor(key: string, loop: LaneLoop, pool: SlabPool, post: (report: LaneReport) => void, onOver: () => void) {
     this.#key = key
+    this.#loop = loop
     this.#pool = pool
     this.#post = post
-    this.#onEnded = onEnded
-  }
-
-  /** Binds the socket, so that its port can be offered as a candidate before there are keys. */
-  async open(host: string): Promise<void> {
-    const opened = await UdpSocket.open(host, (pathId, bytes) => this.#onDatagram(pathId, bytes))
-    if (!opened.ok) {
-      this.#post({ type: 'openFailed', key: this.#key, failure: opened.failure })
-      this.#onEnded()
-      return
-    }
-    this.#socket = opened.value
-    this.#socket.onDrain = () => this.#schedule()
-    this.#post({ type: 'opened', key: this.#key, port: this.#socket.port })
-    if (this.#isEnded) this.#socket.close()
-  }
-
-  sendRaw(ip: string, port: number, bytes: Uint8Array): void {
-    this.#socket?.sendRaw(bytes, { ip, port })
+    this.#onOver = onOver
   }
 
   start(session: SessionParameters, transfer: SenderParameters | ReceiverParameters): void {
-    const socket = this.#socket
-    if (socket === undefined || this.#isEnded) return
-    assert(this.#connection === undefined, 'a session starts once')
-    const stream = { writeControl: (bytes: Uint8Array): number => this.#connection?.writeControl(bytes) ?? 0 }
-    if (transfer.role === 'sender') this.#startSender(transfer, stream)
-    else this.#startReceiver(stream)
-    const { role } = transfer
-    const { trafficSecrets, connectionIds } = session
-    const connection = new Connection({
-      lane: session.lane,
-      localConnectionId: role === 'sender' ? connectionIds.sender : connectionIds.receiver,
-      remoteConnectionId: role === 'sender' ? connectionIds.receiver : connectionIds.sender,
-      keys: connectionKeys(role, trafficSecrets, session.lane),
-      ...(this.#sender === undefined ? {} : { source: this.#sender.source }),
-      ...(this.#receiver === undefined ? {} : { sink: this.#receiver }),
-      randomBytes: (count: number) => randomBytes(count),
-      nowUs: nowUs(),
-    })
-    connection.setLimit(session.limit ?? Number.POSITIVE_INFINITY)
-    this.#connection = connection
-    const distant = role === 'sender' ? session.candidates.filter(({ kind }) => kind === 'observed') : []
-    this.#probe(session.candidates.filter((candidate) => !distant.includes(candidate)))
-    if (distant.length === 0) {
-      this.#schedule()
-      return
-    }
-    this.#distant = distant
-    this.#distantTimer = setTimeout(() => this.#probeDistant(), NAT_WAIT_MS)
-    void socket.openNat(distant, randomBytes(PROBE_BYTES)).then(() => this.#schedule())
-  }
-
-  #probe(candidates: readonly PathCandidate[]): void {
-    for (const { ip, port, kind } of candidates) {
-      const pathId = this.#socket?.pathOf({ ip, port })
-      if (pathId !== undefined) this.#connection?.addCandidate(pathId, kind)
-    }
-  }
-
-  #probeDistant(): void {
-    clearTimeout(this.#distantTimer)
-    const distant = this.#distant
-    if (distant.length === 0 || this.#isEnded) return
-    this.#distant = []
-    this.#probe(distant)
-    this.#schedule()
+    if (this.#isEnded) return
+    const stream = { writeControl: (bytes: Uint8Array): number => this.#loop.writeControl(bytes) }
+    const data = transfer.role === 'sender' ? this.#makeSender(transfer, stream).source : this.#makeReceiver(stream)
+    this.#loop.start(session, transfer.role, data, this)
   }
 
   async begin(begin: BeginParameters): Promise<void> {
@@ -161,7 +78,7 @@ export class LaneSession {
     if (!opened.ok) {
       this.#receiver?.fail(opened.failure)
       this.#reportReceiver({ type: 'failed', failure: opened.failure })
-      this.#schedule()
+      this.#loop.schedule()
       return
     }
     const { held, isResumed, isFinalizing } = opened.value
@@ -174,14 +91,11 @@ export class LaneSession {
     this.#receive((session) => session.decline())
   }
 
-  confirmDurable(ranges: readonly (readonly [number, number])[]): void {
+  confirmDurable(ranges: readonly RangePair[]): void {
     this.#receive((session) => session.confirmDurable(ranges))
   }
 
-  requestRetransmit(
-    ranges: readonly (readonly [number, number])[],
-    reason: 'hashMismatch' | 'stagingDamaged' | 'sessionBroken',
-  ): void {
+  requestRetransmit(ranges: readonly RangePair[], reason: RetransmitReason): void {
     this.#receive((session) => session.requestRetransmit(ranges, reason))
   }
 
@@ -201,31 +115,114 @@ export class LaneSession {
     this.#receive((session) => session.announceCompletion(bytes, milliseconds))
   }
 
+  offerLanes(lanes: readonly LaneAddress[]): void {
+    this.#send((session) => session.offerLanes(lanes))
+  }
+
+  answerLanes(lanes: readonly LaneAddress[]): void {
+    this.#receive((session) => session.answerLanes(lanes))
+  }
+
+  /** A lane beside this one, by the port to its thread. */
+  attachLane(port: MessagePort): void {
+    const sender = this.#sender
+    const receiver = this.#receiver
+    const disk = this.#receiverDisk
+    if (this.#isEnded) port.close()
+    else if (sender !== undefined) this.#sideLinks.attachSender(port, sender.supply, () => this.#loop.wake())
+    else if (receiver !== undefined && disk !== undefined) {
+      this.#sideLinks.attachReceiver(
+        port,
+        { type: 'begin', manifest: disk.manifest, held: receiver.heldBits.words, credit: this.#creditCounter },
+        {
+          takeChunk: (chunk, buffer, length, hash, release) =>
+            this.#receive((session) => session.takeChunk(chunk, buffer, length, hash, release)),
+          onLaneLost: (lost) => this.#receive((session) => session.onLaneLost(lost)),
+        },
+        () => this.#loop.schedule(),
+      )
+    }
+  }
+
   setLimit(limit: number | null): void {
-    this.#connection?.setLimit(limit ?? Number.POSITIVE_INFINITY)
-    this.#schedule()
+    this.#loop.setLimit(limit)
   }
 
   fail(failure: Failure): void {
     this.#sender?.fail(failure)
     this.#receiver?.fail(failure)
-    this.#schedule()
+    this.#loop.schedule()
   }
 
-  /** Ends the session from this side; what is queued on the control stream is sent first as far as it goes at once. */
   close(code: CloseCode): void {
     if (this.#isEnded) return
-    if (this.#connection === undefined) {
-      this.#end('closedByUs', code)
-      return
-    }
-    this.#turn()
-    this.#connection.close(code)
-    this.#turn()
-    this.#end('closedByUs', code)
+    const isStarted = this.#loop.isStarted
+    this.#loop.close(code)
+    // A lane that has not started has nobody to tell.
+    if (!isStarted) this.onEnded('closedByUs', code)
   }
 
-  #startSender(transfer: SenderParameters, stream: { writeControl(bytes: Uint8Array): number }): void {
+  // LaneOwner
+
+  onPath(_pathId: number, isFirst: boolean): void {
+    if (!isFirst) return
+    this.#wasEstablished = true
+    this.#post({
+      type: 'established',
+      key: this.#key,
+      path: this.#loop.pathKind,
+      family: 'ipv4',
+      mtu: this.#loop.stats?.datagramBytes ?? 0,
+      trains: this.#loop.hasTrains,
+    })
+    this.#sender?.onEstablished()
+  }
+
+  onControl(bytes: Uint8Array): boolean {
+    return this.#sender?.onControl(bytes) ?? this.#receiver?.onControl(bytes) ?? false
+  }
+
+  onShapeChanged(): void {}
+
+  pump(now: number): void {
+    if (this.#receiver !== undefined && now >= this.#receiver.pollTimeout()) this.#receiver.onTimeout(now)
+    this.#sender?.pump()
+    this.#receiver?.pump()
+    if (this.#sender !== undefined) this.#sideLinks.serve(this.#sender.supply)
+  }
+
+  pollTimeout(): number {
+    return this.#receiver?.pollTimeout() ?? Number.POSITIVE_INFINITY
+  }
+
+  onEnded(cause: EndCause, code: CloseCode | null): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#sideLinks.close()
+    const partial = this.#receiver?.partial() ?? new RangeSet()
+    this.#sender?.stop()
+    this.#receiver?.stop()
+    const post = (): void => {
+      this.#post({
+        type: 'ended',
+        key: this.#key,
+        cause,
+        code,
+        partial: partial.toPairs(),
+        wasEstablished: this.#wasEstablished,
+        datagramsReceived: this.#loop.datagramsReceived,
+      })
+      this.#onOver()
+    }
+    // Files are closed before the end is told: the next session may open them at once.
+    Promise.all([this.#senderDisk?.close(), this.#receiverDisk?.close()]).then(post, (error: unknown) => {
+      setImmediate(() => {
+        throw error
+      })
+    })
+  }
+
+  #makeSender(transfer: SenderParameters, stream: { writeControl(bytes: Uint8Array): number }): SenderSession {
     const decoded = decodeManifest(transfer.manifest)
     assert(decoded.ok, 'our own manifest can be decoded')
     const plan = ChunkPlan.of(decoded.value)
@@ -235,7 +232,7 @@ export class LaneSession {
       onReadFailed: (chunk, failure) => this.#send((session) => session.onReadFailed(chunk, failure)),
     })
     this.#senderDisk = disk
-    this.#sender = new SenderSession({
+    const session = new SenderSession({
       plan,
       manifest: transfer.manifest,
       pool: this.#pool,
@@ -248,10 +245,13 @@ export class LaneSession {
       report: (report) =>
         this.#post({ type: 'sender', key: this.#key, report, stats: this.#windowStats(report.type === 'durable') }),
     })
+    this.#sender = session
+    return session
   }
 
-  #startReceiver(stream: { writeControl(bytes: Uint8Array): number }): void {
-    this.#receiver = new ReceiverSession({
+  #makeReceiver(stream: { writeControl(bytes: Uint8Array): number }): ReceiverSession {
+    const session = new ReceiverSession({
+      creditCounter: this.#creditCounter,
       pool: this.#pool,
       io: {
         writeChunk: (chunk, buffer, length, hash) => this.#disk().writeChunk(chunk, buffer, length, hash),
@@ -260,9 +260,11 @@ export class LaneSession {
         finalize: () => this.#disk().finalize(),
       },
       stream,
-      grant: (totalBytes) => this.#connection?.grantCredit(totalBytes),
+      grant: (totalBytes) => this.#loop.grantCredit(totalBytes),
       report: (report) => this.#reportReceiver(report),
     })
+    this.#receiver = session
+    return session
   }
 
   #disk(): ReceiverDisk {
@@ -278,132 +280,24 @@ export class LaneSession {
   #send(act: (session: SenderSession) => void): void {
     if (this.#sender === undefined || this.#isEnded) return
     act(this.#sender)
-    this.#connection?.wake()
-    this.#schedule()
+    this.#loop.wake()
   }
 
   #receive(act: (session: ReceiverSession) => void): void {
     if (this.#receiver === undefined) return
     this.#receiver.setNow(nowUs())
     act(this.#receiver)
-    if (!this.#isEnded) this.#schedule()
-  }
-
-  #onDatagram(pathId: number, bytes: Uint8Array): void {
-    this.#datagramsReceived += 1
-    if (this.#connection === undefined) {
-      // Before there are keys only the rendezvous' address service answers on this socket.
-      if (bytes.length <= RAW_MAX_BYTES) this.#post({ type: 'raw', key: this.#key, bytes: Uint8Array.from(bytes) })
-      return
-    }
-    this.#connection.handleRead(nowUs(), pathId, bytes, bytes.length)
-    if (this.#distant.length > 0 && this.#connection.stats.packetsReceived > 0) this.#probeDistant()
-    this.#schedule()
-  }
-
-  /** One turn after all input of this round of the event loop. */
-  #schedule(): void {
-    if (this.#isTurnScheduled || this.#isEnded) return
-    this.#isTurnScheduled = true
-    setImmediate(() => {
-      this.#isTurnScheduled = false
-      this.#turn()
-    })
-  }
-
-  #turn(): void {
-    const connection = this.#connection
-    const socket = this.#socket
-    if (connection === undefined || socket === undefined || this.#isEnded) return
-    const now = nowUs()
-    if (now >= connection.pollTimeout()) connection.handleTimeout(now)
-    if (this.#receiver !== undefined && now >= this.#receiver.pollTimeout()) this.#receiver.onTimeout(now)
-    this.#drainEvents(connection)
-    if (this.#isEnded) return
-    this.#sender?.pump()
-    this.#receiver?.pump()
-    const sent = this.#transmitAll(connection, socket, now)
-    this.#drainEvents(connection)
-    if (this.#isEnded) return
-    if (sent === TRANSMITS_PER_TURN) this.#schedule()
-    else this.#arm()
-  }
-
-  /** Sends what may leave now, up to the bound of a turn; how many datagrams that were. */
-  #transmitAll(connection: Connection, socket: UdpSocket, now: number): number {
-    for (let sent = 0; sent < TRANSMITS_PER_TURN; sent++) {
-      const buffer = socket.takeBuffer()
-      if (buffer === undefined) return sent
-      if (!connection.pollTransmit(now, buffer, this.#transmit)) {
-        socket.giveBuffer(buffer)
-        return sent
-      }
-      socket.send(buffer, this.#transmit.length, this.#transmit.pathId)
-    }
-    return TRANSMITS_PER_TURN
-  }
-
-  #arm(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
-    const due = Math.min(
-      this.#connection?.pollTimeout() ?? Number.POSITIVE_INFINITY,
-      this.#receiver?.pollTimeout() ?? Number.POSITIVE_INFINITY,
-    )
-    if (due === Number.POSITIVE_INFINITY) return
-    const delayMs = Math.max(0, (due - nowUs()) / 1000)
-    // Timers have whole milliseconds; the pacer's tokens follow the real time, so a late timer loses no rate.
-    if (delayMs < 0.3) this.#schedule()
-    else this.#timer = setTimeout(() => this.#turn(), Math.ceil(delayMs))
-  }
-
-  #drainEvents(connection: Connection): void {
-    for (;;) {
-      const event = connection.pollEvent()
-      if (event === undefined) return
-      switch (event.type) {
-        case 'established':
-        case 'pathChanged':
-          this.#onPath(event.pathId, event.type === 'established')
-          break
-        case 'control': {
-          const isSound = this.#sender?.onControl(event.bytes) ?? this.#receiver?.onControl(event.bytes) ?? false
-          if (!isSound) connection.close('protocol')
-          break
-        }
-        case 'mtuChanged':
-          break
-        case 'closed':
-          this.#end(event.by === 'peer' ? 'closedByPeer' : 'closedByUs', event.code)
-          return
-        case 'lost':
-          this.#end(event.reason, null)
-          return
-      }
-    }
-  }
-
-  #onPath(pathId: number, isFirst: boolean): void {
-    this.#socket?.keep(pathId)
-    if (!isFirst) return
-    this.#wasEstablished = true
-    this.#post({
-      type: 'established',
-      key: this.#key,
-      path: this.#connection?.activePath?.kind ?? 'peerReflexive',
-      family: 'ipv4',
-      mtu: this.#connection?.stats.datagramBytes ?? 0,
-      trains: false,
-    })
-    this.#sender?.onEstablished()
+    if (!this.#isEnded) this.#loop.schedule()
   }
 
   #windowStats(isWindow: boolean): WindowStats {
-    const stats = this.#connection?.stats
+    const stats = this.#loop.stats
+    const side = this.#sideLinks.counters
     const last = this.#lastWindow
     const atUs = nowUs()
-    const lost = stats?.packetsLost ?? 0
-    const retransmitted = stats?.bytesRetransmitted ?? 0
-    const corrupted = stats?.packetsCorrupted ?? 0
+    const lost = (stats?.packetsLost ?? 0) + side.packetsLost
+    const retransmitted = (stats?.bytesRetransmitted ?? 0) + side.bytesRetransmitted
+    const corrupted = (stats?.packetsCorrupted ?? 0) + side.packetsCorrupted
     const window = {
       sinceMs: Math.max(1, Math.round((atUs - last.atUs) / 1000)),
       rttUs: Math.round(stats?.rttUs ?? 0),
@@ -413,49 +307,5 @@ export class LaneSession {
     }
     if (isWindow) this.#lastWindow = { atUs, lost, retransmitted, corrupted }
     return window
-  }
-
-  /** CLOSE is sent a few times more, in case the first one was lost; then the socket goes. */
-  #linger(untilUs: number): void {
-    const connection = this.#connection
-    const socket = this.#socket
-    if (socket === undefined) return
-    const now = nowUs()
-    if (connection === undefined || connection.isDrained || now >= untilUs) {
-      socket.close()
-      return
-    }
-    if (now >= connection.pollTimeout()) connection.handleTimeout(now)
-    this.#transmitAll(connection, socket, now)
-    setTimeout(() => this.#linger(untilUs), LINGER_STEP_MS)
-  }
-
-  #end(cause: Ended['cause'], code: CloseCode | null): void {
-    if (this.#isEnded) return
-    this.#isEnded = true
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
-    clearTimeout(this.#distantTimer)
-    const partial = this.#receiver?.partial() ?? new RangeSet()
-    this.#sender?.stop()
-    this.#receiver?.stop()
-    const post = (): void => {
-      this.#post({
-        type: 'ended',
-        key: this.#key,
-        cause,
-        code,
-        partial: partial.toPairs(),
-        wasEstablished: this.#wasEstablished,
-        datagramsReceived: this.#datagramsReceived,
-      })
-      this.#onEnded()
-    }
-    this.#linger(nowUs() + LINGER_MAX_MS * 1000)
-    // Files are closed before the end is told: the next session may open them at once.
-    Promise.all([this.#senderDisk?.close(), this.#receiverDisk?.close()]).then(post, (error: unknown) => {
-      setImmediate(() => {
-        throw error
-      })
-    })
   }
 }

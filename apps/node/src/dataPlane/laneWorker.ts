@@ -1,12 +1,14 @@
 /**
- * The worker thread of one lane: it owns the lane's sockets, one per session, and all that happens per packet. The main
- * thread keeps Redis, the jobs and the API; between the two go only the messages of `messages.ts`.
+ * The worker thread of lanes: it owns their sockets, and all that happens per packet. The main thread keeps Redis, the jobs
+ * and the API; between the two go only the messages of `messages.ts`.
  */
 import { parentPort } from 'node:worker_threads'
 import { assert } from '@godwit/protocol/assert'
 import { SlabPool } from './bufferPool.js'
+import { LaneLoop } from './laneLoop.js'
 import { LaneSession } from './laneSession.js'
 import type { LaneCommand, LaneReport } from './messages.js'
+import { SideLane } from './sideLane.js'
 
 // A forged packet must not pay for a stack trace.
 Error.stackTraceLimit = 0
@@ -14,25 +16,46 @@ Error.stackTraceLimit = 0
 assert(parentPort !== null, 'a lane runs in a worker thread')
 const port = parentPort
 const pool = new SlabPool()
-const sessions = new Map<string, LaneSession>()
+/** A lane from its bound socket on; what it carries is decided when it starts. */
+const lanes = new Map<string, { readonly loop: LaneLoop; session: LaneSession; side: SideLane | undefined }>()
 const post = (report: LaneReport): void => port.postMessage(report)
 
+const open = async (key: string, host: string): Promise<void> => {
+  const onOver = (): void => void lanes.delete(key)
+  const loop = new LaneLoop(key, post)
+  lanes.set(key, { loop, session: new LaneSession(key, loop, pool, post, onOver), side: undefined })
+  if (!(await loop.open(host))) onOver()
+}
+
 port.on('message', (command: LaneCommand) => {
+  const { key } = command
   if (command.type === 'open') {
-    const session = new LaneSession(command.key, pool, post, () => sessions.delete(command.key))
-    sessions.set(command.key, session)
-    void session.open(command.host)
+    void open(key, command.host)
     return
   }
-  // A command for a session that has ended meanwhile crossed its end on the way.
-  const session = sessions.get(command.key)
-  if (session === undefined) return
+  // A command for a lane that has ended meanwhile crossed its end on the way.
+  const lane = lanes.get(key)
+  if (lane === undefined) return
+  const { loop, session } = lane
   switch (command.type) {
     case 'raw':
-      session.sendRaw(command.ip, command.port, command.bytes)
+      loop.sendRaw(command.ip, command.port, command.bytes)
       break
     case 'start':
       session.start(command.session, command.transfer)
+      break
+    case 'startSide':
+      lane.side = new SideLane(key, loop, pool, post, () => void lanes.delete(key))
+      lane.side.start(command.session, command.role, command.port)
+      break
+    case 'attachLane':
+      session.attachLane(command.port)
+      break
+    case 'offerLanes':
+      session.offerLanes(command.lanes)
+      break
+    case 'answerLanes':
+      session.answerLanes(command.lanes)
       break
     case 'begin':
       void session.begin(command.begin)
@@ -59,13 +82,14 @@ port.on('message', (command: LaneCommand) => {
       session.announceCompletion(command.bytes, command.milliseconds)
       break
     case 'setLimit':
-      session.setLimit(command.limit)
+      loop.setLimit(command.limit)
       break
     case 'fail':
       session.fail(command.failure)
       break
     case 'close':
-      session.close(command.code)
+      if (lane.side === undefined) session.close(command.code)
+      else lane.side.close(command.code)
       break
   }
 })

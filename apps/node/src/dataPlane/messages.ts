@@ -3,11 +3,13 @@
  * the same process) and are wiped by the worker when the session has its keys.
  */
 
+import type { MessagePort } from 'node:worker_threads'
 import type { ConnectionIds, TrafficSecrets } from '@godwit/engine/handshake/keySchedule'
 import type { ReceiverReport, SenderReport, WindowStats } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
-import type { RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
+import type { PacketCipher } from '@godwit/protocol/packetCipher'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
@@ -23,6 +25,7 @@ export interface PathCandidate {
 export interface SessionParameters {
   readonly lane: number
   readonly connectionIds: ConnectionIds
+  readonly packetCipher: PacketCipher
   /** 32 bytes each. */
   readonly trafficSecrets: TrafficSecrets
   readonly candidates: readonly PathCandidate[]
@@ -66,6 +69,18 @@ export type LaneCommand =
       readonly session: SessionParameters
       readonly transfer: SenderParameters | ReceiverParameters
     }
+  /** A lane beside the first one of its session, whose thread `port` leads to. */
+  | {
+      readonly type: 'startSide'
+      readonly key: string
+      readonly session: SessionParameters
+      readonly role: 'sender' | 'receiver'
+      readonly port: MessagePort
+    }
+  /** For the first lane of the session: the other end of that port. */
+  | { readonly type: 'attachLane'; readonly key: string; readonly port: MessagePort }
+  | { readonly type: 'offerLanes'; readonly key: string; readonly lanes: readonly LaneAddress[] }
+  | { readonly type: 'answerLanes'; readonly key: string; readonly lanes: readonly LaneAddress[] }
   | { readonly type: 'begin'; readonly key: string; readonly begin: BeginParameters }
   | { readonly type: 'decline'; readonly key: string }
   | { readonly type: 'confirmDurable'; readonly key: string; readonly ranges: readonly RangePair[] }

@@ -69,6 +69,11 @@ export class ReceiverDisk implements ReceiverIo {
     return this.#open().plan
   }
 
+  /** As it was accepted. */
+  get manifest(): Uint8Array {
+    return this.#begin.manifest
+  }
+
   writeChunk(chunk: number, buffer: Uint8Array, length: number, hash: Uint8Array): void {
     const bytes = buffer.subarray(0, length)
     if (!equalBytes(blake3Of(bytes), hash)) {

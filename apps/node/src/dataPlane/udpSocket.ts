@@ -1,18 +1,28 @@
 /**
- * One lane's UDP socket: binds it, numbers the addresses that it talks to, and sends from a fixed set of buffers, since
- * dgram may keep a buffer until its callback.
+ * One lane's UDP socket: binds it, numbers the addresses that it talks to, sends datagrams and trains, and reads.
+ *
+ * It is a dgram socket always. On Linux its file descriptor has the kernel's offloads (`offloadSocket.ts`): trains leave by
+ * one call, and what has arrived behind the read that dgram reports is read at once into one buffer that is used again and
+ * again. dgram still waits for the socket, to read and, when the kernel's buffer is full, to write. Where the offloads are
+ * refused, at the start or later, every datagram has its own send, and the bytes on the wire are the same.
  */
 import { createSocket, type Socket } from 'node:dgram'
+import type { Transmit } from '@godwit/engine/transport/types'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
-import { DATAGRAM_MIN_BYTES } from '@godwit/protocol/limits'
+import { DATAGRAM_MAX_BYTES, TRAIN_MAX_PACKETS } from '@godwit/protocol/limits'
+import { type OffloadSocket, openOffloadSocket } from './offloadSocket.js'
+import { type NumberedAddress, PathTable, type UdpAddress } from './pathTable.js'
 
-/** Datagrams handed to the kernel and not yet reported sent. */
+/** Buffers that dgram may hold at a time: datagrams that wait for the kernel. With offloads only what it has no room for. */
 const SEND_BUFFERS = 512
-/** Bytes of one send buffer: a plain datagram; trains bring larger ones. */
-const SEND_BUFFER_BYTES = Math.max(2048, DATAGRAM_MIN_BYTES)
-/** Addresses numbered at a time; beyond it the oldest that is not kept is forgotten. */
-const PATHS_MAX = 256
+const OFFLOAD_SEND_BUFFERS = 2
+/** Datagrams of a socket that cannot tell whether they were fragmented: Ethernet's, at the most. */
+const PLAIN_DATAGRAM_MAX_BYTES = 1472
+/** Bytes of the largest read. */
+const READ_BYTES = 65_536
+/** Bytes that are read directly between two turns of the lane, so that acknowledgements are not kept waiting. */
+const READ_AHEAD_MAX_BYTES = 1024 * 1024
 /** Asked of the kernel for either direction; it grants what its limits allow. */
 const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024
 /** Routers that a NAT opener passes: our own, whose mapping it makes, and at most one more. */
@@ -20,46 +30,60 @@ const OPENER_HOPS = 2
 /** What other datagrams may pass: the usual TTL of Linux and macOS. */
 const DEFAULT_HOPS = 64
 
-export interface UdpAddress {
-  readonly ip: string
-  readonly port: number
+export interface SocketEvents {
+  /** One read, `bytes[0, length)`: a datagram, or several of one size that the kernel joined. Valid during the call. */
+  onRead(pathId: number, bytes: Uint8Array, length: number): void
+  /** There is room to send after `takeBuffer` had none. */
+  onDrain(): void
+  /** A datagram of so many bytes is more than the interface carries. */
+  onTooLarge(datagramBytes: number): void
+  /** The kernel or the interface does not cut trains: from now on one datagram a send. */
+  onTrainsRefused(): void
 }
-
-export type DatagramHandler = (pathId: number, bytes: Uint8Array, from: UdpAddress) => void
 
 export class UdpSocket {
   readonly #socket: Socket
-  /** Numbers are never used twice: a forgotten one leads nowhere, never to another address. */
-  readonly #addresses = new Map<number, UdpAddress>()
-  readonly #ids = new Map<string, number>()
-  readonly #kept = new Set<number>()
-  #nextId = 0
+  readonly #offload: OffloadSocket | undefined
+  readonly #events: SocketEvents
+  readonly #paths = new PathTable()
   readonly #free: Uint8Array[] = []
+  readonly #buffersMax: number
+  readonly #bufferBytes: number
+  readonly #readBuffer: Uint8Array
   #made = 0
-  #lastIp = ''
-  #lastPort = 0
-  #lastId = -1
-  #isClosed = false
-  /** Called when a send buffer came free after `takeBuffer` had none. */
-  onDrain: () => void = () => {}
+  /** Sends that wait in dgram. */
+  #queued = 0
+  /** What the kernel cuts buffers into; 0 for not at all. */
+  #segmentBytes = 0
+  #readAheadBytes = 0
+  #isTrainRefused = false
   #isStarved = false
+  #isClosed = false
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, offload: OffloadSocket | undefined, events: SocketEvents) {
     this.#socket = socket
+    this.#offload = offload
+    this.#events = events
+    this.#buffersMax = offload === undefined ? SEND_BUFFERS : OFFLOAD_SEND_BUFFERS
+    this.#bufferBytes = offload === undefined ? PLAIN_DATAGRAM_MAX_BYTES : DATAGRAM_MAX_BYTES
+    this.#readBuffer = new Uint8Array(offload === undefined ? 0 : READ_BYTES)
   }
 
   /** @param host - an IPv4 address of this machine, or 0.0.0.0 for all. */
-  static open(host: string, onDatagram: DatagramHandler): Promise<Result<UdpSocket>> {
+  static open(host: string, events: SocketEvents): Promise<Result<UdpSocket>> {
     return new Promise((resolve) => {
+      const offload = openOffloadSocket(host)
       // Addresses here are numeric always: the look-up answers at once.
       const socket = createSocket({ type: 'udp4', lookup: (name, _options, callback) => callback(null, name, 4) })
-      const self = new UdpSocket(socket)
+      const self = new UdpSocket(socket, offload, events)
       const onError = (error: NodeJS.ErrnoException): void => {
+        offload?.close()
         socket.close()
         resolve(bindFailure(error, host))
       }
       socket.once('error', onError)
-      socket.bind({ address: host, port: 0, exclusive: true }, () => {
+      const where = offload === undefined ? { address: host, port: 0 } : { fd: offload.fd }
+      socket.bind({ ...where, exclusive: true }, () => {
         socket.off('error', onError)
         // A send that fails (no route, ICMP) is a lost packet: the transport sees it.
         socket.on('error', () => {})
@@ -71,7 +95,8 @@ export class UdpSocket {
         }
         socket.on('message', (message, from) => {
           if (self.#isClosed) return
-          onDatagram(self.#idOf(from.address, from.port), message, { ip: from.address, port: from.port })
+          events.onRead(self.#paths.idOf(from.address, from.port), message, message.length)
+          self.#readAhead()
         })
         resolve(ok(self))
       })
@@ -82,29 +107,48 @@ export class UdpSocket {
     return this.#socket.address().port
   }
 
+  /** Datagrams that one send may carry. */
+  get trainPackets(): number {
+    return this.#offload === undefined || this.#isTrainRefused ? 1 : TRAIN_MAX_PACKETS
+  }
+
+  /** The largest datagram that may be tried. */
+  get datagramMaxBytes(): number {
+    return this.#bufferBytes
+  }
+
+  /** Bytes of the kernel's buffer for what has arrived, as it granted them. */
+  get receiveBufferBytes(): number {
+    return this.#socket.getRecvBufferSize()
+  }
+
   /** The number of an address that is kept: a candidate. */
   pathOf(address: UdpAddress): number {
-    const id = this.#idOf(address.ip, address.port)
-    this.keep(id)
+    const id = this.#paths.idOf(address.ip, address.port)
+    this.#paths.keep(id)
     return id
   }
 
   /** Keeps a number from being forgotten: its address has proved to be the peer's. */
   keep(pathId: number): void {
-    if (this.#addresses.has(pathId)) this.#kept.add(pathId)
+    this.#paths.keep(pathId)
   }
 
-  addressOf(pathId: number): UdpAddress | undefined {
-    return this.#addresses.get(pathId)
+  /** A turn of the lane begins: as much may be read again before the next one. */
+  startTurn(): void {
+    this.#readAheadBytes = 0
   }
 
-  /** A buffer to build a datagram in; undefined while all are with the kernel (`onDrain` tells). */
+  /** A buffer to build a datagram or train in; undefined while the kernel has no room (`onDrain` tells). */
   takeBuffer(): Uint8Array | undefined {
-    const buffer = this.#free.pop()
-    if (buffer !== undefined) return buffer
-    if (this.#made < SEND_BUFFERS) {
-      this.#made += 1
-      return new Uint8Array(SEND_BUFFER_BYTES)
+    // With offloads whatever waits in dgram comes first, lest it be cut as the next train wants it.
+    if (this.#offload === undefined || this.#queued === 0) {
+      const buffer = this.#free.pop()
+      if (buffer !== undefined) return buffer
+      if (this.#made < this.#buffersMax) {
+        this.#made += 1
+        return new Uint8Array(this.#bufferBytes)
+      }
     }
     this.#isStarved = true
     return undefined
@@ -113,25 +157,22 @@ export class UdpSocket {
   /** Gives back a buffer that was taken and not sent. */
   giveBuffer(buffer: Uint8Array): void {
     this.#free.push(buffer)
-    if (this.#isStarved) {
-      this.#isStarved = false
-      this.onDrain()
-    }
+    if (!this.#isStarved || (this.#offload !== undefined && this.#queued > 0)) return
+    this.#isStarved = false
+    this.#events.onDrain()
   }
 
-  /** Sends `buffer[0, length)`; the buffer comes back by itself. */
-  send(buffer: Uint8Array, length: number, pathId: number): void {
-    const address = this.#addresses.get(pathId)
-    if (this.#isClosed || address === undefined) {
-      this.giveBuffer(buffer)
-      return
-    }
-    this.#socket.send(buffer, 0, length, address.port, address.ip, () => this.giveBuffer(buffer))
+  /** Sends what `pollTransmit` filled; the buffer comes back by itself. */
+  send(buffer: Uint8Array, { length, segmentBytes, pathId }: Transmit): void {
+    const address = this.#paths.addressOf(pathId)
+    if (this.#isClosed || address === undefined) this.giveBuffer(buffer)
+    else if (this.#offload === undefined) this.#queue(buffer, length, address)
+    else this.#sendNow(this.#offload, buffer, length, segmentBytes, address)
   }
 
   /** Sends bytes of the caller to any address, outside of the session. */
-  sendRaw(bytes: Uint8Array, address: UdpAddress): void {
-    if (!this.#isClosed) this.#socket.send(bytes, address.port, address.ip, () => {})
+  sendRaw(bytes: Uint8Array, { ip, port }: UdpAddress): void {
+    if (!this.#isClosed) this.#socket.send(bytes, port, ip, () => {})
   }
 
   /**
@@ -159,30 +200,65 @@ export class UdpSocket {
     this.#socket.close()
   }
 
-  #idOf(ip: string, port: number): number {
-    if (port === this.#lastPort && ip === this.#lastIp) return this.#lastId
-    const key = `${ip}:${port}`
-    let id = this.#ids.get(key)
-    if (id === undefined) {
-      if (this.#addresses.size >= PATHS_MAX) this.#forgetOne()
-      id = this.#nextId++
-      this.#addresses.set(id, { ip, port })
-      this.#ids.set(key, id)
+  /** Reads what else has arrived, without waiting and without new buffers. */
+  #readAhead(): void {
+    const offload = this.#offload
+    if (offload === undefined) return
+    while (!this.#isClosed && this.#readAheadBytes < READ_AHEAD_MAX_BYTES) {
+      const length = offload.receive(this.#readBuffer)
+      if (length === 0) return
+      this.#readAheadBytes += length
+      this.#events.onRead(this.#paths.idOfSocketAddress(offload.from), this.#readBuffer, length)
     }
-    this.#lastIp = ip
-    this.#lastPort = port
-    this.#lastId = id
-    return id
   }
 
-  #forgetOne(): void {
-    for (const [id, address] of this.#addresses) {
-      if (this.#kept.has(id)) continue
-      this.#addresses.delete(id)
-      this.#ids.delete(`${address.ip}:${address.port}`)
-      if (id === this.#lastId) this.#lastPort = 0
+  #sendNow(
+    offload: OffloadSocket,
+    buffer: Uint8Array,
+    length: number,
+    segmentBytes: number,
+    address: NumberedAddress,
+  ): void {
+    const isTrain = length > segmentBytes
+    // A train that was built before trains were refused is lost, and sent again datagram by datagram.
+    const isPossible = !(isTrain && this.#isTrainRefused) && this.#cut(offload, length, segmentBytes)
+    const outcome = isPossible ? offload.send(buffer, length, address.socketAddress) : 'notCut'
+    if (outcome === 'wouldBlock') {
+      this.#queue(buffer, length, address)
       return
     }
+    // Before the buffer is used again: what is told here may change what is built in it.
+    if (outcome === 'tooLarge') this.#events.onTooLarge(Math.min(length, segmentBytes))
+    else if (outcome === 'notCut' && isTrain) this.#refuseTrains()
+    this.giveBuffer(buffer)
+  }
+
+  /** Sees to it that the kernel makes the datagrams of these bytes that are meant. */
+  #cut(offload: OffloadSocket, length: number, segmentBytes: number): boolean {
+    const isTrain = length > segmentBytes
+    const isCutRight = isTrain
+      ? this.#segmentBytes === segmentBytes
+      : this.#segmentBytes === 0 || length <= this.#segmentBytes
+    if (isCutRight) return true
+    const segment = isTrain ? segmentBytes : 0
+    if (!offload.setSegment(segment)) return false
+    this.#segmentBytes = segment
+    return true
+  }
+
+  /** Leaves a buffer to dgram, which waits for the kernel. */
+  #queue(buffer: Uint8Array, length: number, { ip, port }: UdpAddress): void {
+    this.#queued += 1
+    this.#socket.send(buffer, 0, length, port, ip, () => {
+      this.#queued -= 1
+      this.giveBuffer(buffer)
+    })
+  }
+
+  #refuseTrains(): void {
+    if (this.#isTrainRefused) return
+    this.#isTrainRefused = true
+    this.#events.onTrainsRefused()
   }
 }
 

@@ -45,6 +45,8 @@ export const transferRecordSchema = z.object({
   /** On a receiver: the user has accepted. */
   isAccepted: z.boolean(),
   limit: z.number().nullable(),
+  /** On a sender: lanes of a session; null for what suits the machine. */
+  lanes: z.number().nullable().default(null),
   capacity: z.number(),
   receiversWanted: z.number(),
   fileCount: z.number(),

@@ -3,6 +3,7 @@
  * the keys, and records that it was opened and lost.
  */
 
+import type { MessagePort } from 'node:worker_threads'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import type { ErrorCode, Result } from '@godwit/protocol/errors'
@@ -11,6 +12,7 @@ import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { SessionCommand, SessionReport } from '../dataPlane/dataPlane.js'
 import type { ReceiverParameters, SenderParameters } from '../dataPlane/messages.js'
 import type { PeerSocket } from '../network/peerSocket.js'
+import { SideLanes, type SideLanesOptions } from './sideLanes.js'
 
 export type EndedReport = Extract<SessionReport, { type: 'ended' }>
 export type EstablishedReport = Extract<SessionReport, { type: 'established' }>
@@ -22,16 +24,22 @@ export interface PeerSessionEvents {
   onEnded(report: EndedReport): Promise<void>
 }
 
+/** What a session needs for the lanes beside its first one. */
+export type LaneParts = Pick<SideLanesOptions, 'plane' | 'rendezvous' | 'listenHost' | 'candidatePolicy'>
+
 export class PeerSession {
   readonly #socket: PeerSocket
+  readonly #parts: LaneParts
+  #sideLanes: SideLanes | undefined
   #isStarted = false
   #isEnded = false
   /** The number that the log gave it; 0 until it is recorded as opened. */
   number = 0
   isEstablished = false
 
-  constructor(socket: PeerSocket) {
+  constructor(socket: PeerSocket, parts: LaneParts) {
     this.#socket = socket
+    this.#parts = parts
   }
 
   get candidates(): PeerSocket['candidates'] {
@@ -55,6 +63,12 @@ export class PeerSession {
     spawn: (task: () => Promise<void>) => void,
   ): void {
     this.#isStarted = true
+    this.#sideLanes = new SideLanes({
+      ...this.#parts,
+      role: transfer.role,
+      keys,
+      command: (command, ports) => this.command(command, ports),
+    })
     this.#socket.onReport = (report) => {
       spawn(async () => {
         switch (report.type) {
@@ -65,9 +79,10 @@ export class PeerSession {
             return events.onEstablished(report)
           case 'ended':
             this.#isEnded = true
+            this.#sideLanes?.close('done')
             return events.onEnded(report)
           default:
-            return events.onReport(report)
+            if (!(await this.#onLanes(report))) await events.onReport(report)
         }
       })
     }
@@ -77,6 +92,7 @@ export class PeerSession {
       session: {
         lane: 0,
         connectionIds: keys.connectionIds,
+        packetCipher: keys.packetCipher,
         trafficSecrets: keys.trafficSecrets,
         candidates,
         limit,
@@ -88,12 +104,36 @@ export class PeerSession {
     keys.trafficSecrets.senderToReceiver.fill(0)
   }
 
-  command(command: SessionCommand): void {
-    this.#socket.session.command(command)
+  command(command: SessionCommand, ports?: readonly MessagePort[]): void {
+    this.#socket.session.command(command, ports)
+  }
+
+  /** Offers lanes beside the first one: `count` in all. The sender does, once the receiver has accepted. */
+  async offerLanes(count: number): Promise<void> {
+    await this.#sideLanes?.offer(count)
+  }
+
+  /** @param limit - bytes a second of all lanes together; null for none. */
+  setLimit(limit: number | null): void {
+    this.#sideLanes?.setLimit(limit)
   }
 
   close(code: CloseCode): void {
+    this.#sideLanes?.close(code)
     this.command({ type: 'close', code })
+  }
+
+  /** What the two sides say about lanes: nothing that the transfer has to know. */
+  async #onLanes(report: InnerReport): Promise<boolean> {
+    if (report.type === 'sender' && report.report.type === 'lanesAnswered') {
+      this.#sideLanes?.start(report.report.lanes)
+      return true
+    }
+    if (report.type === 'receiver' && report.report.type === 'lanesOffered') {
+      await this.#sideLanes?.answer(report.report.lanes)
+      return true
+    }
+    return false
   }
 }
 

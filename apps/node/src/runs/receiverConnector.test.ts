@@ -43,10 +43,11 @@ beforeEach(async () => {
   onPost = () => {}
   onFailure = () => {}
   connector = new ReceiverConnector({
-    context: { crypto, deviceName: 'receiver', listenHost: '127.0.0.1', secrets },
+    context: { crypto, deviceName: 'receiver', secrets },
     transferId: ID,
     receiver: () => RECEIVER,
-    openSocket: () => Promise.resolve(undefined),
+    candidatePolicy: { allowsLoopback: true },
+    openSession: () => Promise.resolve(undefined),
     post: async (message) => {
       posted.push(message)
       await onPost()

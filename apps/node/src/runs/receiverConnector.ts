@@ -8,13 +8,13 @@ import { ResumeInitiator } from '@godwit/engine/handshake/resumeInitiator'
 import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
 import type { HandshakeContext, HandshakeStep, Pairing, SessionKeys } from '@godwit/engine/handshake/types'
 import { isWakeFor } from '@godwit/engine/handshake/wake'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { Failure } from '@godwit/protocol/errors'
 import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
 import type { SignedWake } from '@godwit/protocol/wakeMessage'
-import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
-import type { PeerSocket } from '../network/peerSocket.js'
+import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
-import { PeerSession } from './peerSession.js'
+import type { PeerSession } from './peerSession.js'
 import type { RunContext } from './runContext.js'
 
 /** Milliseconds that a handshake may take before the next one begins: pairing stretches the words on both sides. */
@@ -26,12 +26,14 @@ const ATTEMPT_DELAYS_MS = [0, 100, 300, 1000, 2000] as const
 type Machine = PairingInitiator | ResumeInitiator
 
 export interface ReceiverConnectorOptions {
-  readonly context: Pick<RunContext, 'crypto' | 'deviceName' | 'listenHost' | 'secrets'>
+  readonly context: Pick<RunContext, 'crypto' | 'deviceName' | 'secrets'>
   readonly transferId: string
   /** Our id in the room. */
   readonly receiver: () => string
+  /** Which addresses of the other side may be tried. */
+  readonly candidatePolicy: CandidatePolicy
   /** Binds the socket of a handshake and gathers its candidates; undefined when that is not possible now. */
-  readonly openSocket: () => Promise<PeerSocket | undefined>
+  readonly openSession: () => Promise<PeerSession | undefined>
   readonly post: (message: Uint8Array) => Promise<void>
   /** Whether a session is of use now: not while the user is asked, nor after the end. */
   readonly isWanted: () => Promise<boolean>
@@ -147,18 +149,18 @@ export class ReceiverConnector {
   }
 
   #handshakeContext(): HandshakeContext {
-    const { crypto, deviceName, listenHost } = this.#options.context
+    const { context, candidatePolicy, openSession } = this.#options
+    const { crypto, deviceName } = context
     return {
       crypto,
       deviceName,
-      candidatePolicy: { allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)) },
+      packetCiphers: ownPacketCiphers(),
+      candidatePolicy,
       localCandidates: async () => {
         this.#prepared?.close('done')
         this.#prepared = undefined
-        const socket = await this.#options.openSocket()
-        if (socket === undefined) return []
-        this.#prepared = new PeerSession(socket)
-        return this.#prepared.candidates
+        this.#prepared = await openSession()
+        return this.#prepared?.candidates ?? []
       },
     }
   }

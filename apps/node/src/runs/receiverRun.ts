@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ERRORS, ok } from '@godwit/protocol/errors'
@@ -14,12 +15,14 @@ import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
 import { Secret } from '../crypto/secret.js'
-import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
+import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
+import { openPeerSocket } from '../network/peerSocket.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { mirroredEventOf } from './mirroredEvents.js'
+import { PeerSession } from './peerSession.js'
 import { ReceiverConnector } from './receiverConnector.js'
 import { ReceiverData } from './receiverData.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
@@ -40,6 +43,7 @@ export class ReceiverRun implements Run {
   #token = ''
   /** Our id in the room. */
   #receiver = ''
+  readonly #candidatePolicy: CandidatePolicy
   readonly #connector: ReceiverConnector
   readonly #data: ReceiverData
   #joinTimer: NodeJS.Timeout | undefined
@@ -51,6 +55,7 @@ export class ReceiverRun implements Run {
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
+    this.#candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(context.listenHost)) }
     const shared = {
       context,
       transferId,
@@ -71,7 +76,8 @@ export class ReceiverRun implements Run {
     })
     this.#connector = new ReceiverConnector({
       ...shared,
-      openSocket: () => this.#openSocket(),
+      candidatePolicy: this.#candidatePolicy,
+      openSession: () => this.#openSession(),
       post: async (message) => {
         await this.#link?.post(message)
       },
@@ -228,11 +234,14 @@ export class ReceiverRun implements Run {
     }
   }
 
-  async #openSocket(): Promise<PeerSocket | undefined> {
+  async #openSession(): Promise<PeerSession | undefined> {
     const { plane, listenHost, logger } = this.#context
-    if (this.#client === undefined) return undefined
-    const opened = await openPeerSocket({ plane, rendezvous: this.#client, listenHost })
-    if (opened.ok) return opened.value
+    const rendezvous = this.#client
+    if (rendezvous === undefined) return undefined
+    const opened = await openPeerSocket({ plane, rendezvous, listenHost })
+    if (opened.ok) {
+      return new PeerSession(opened.value, { plane, rendezvous, listenHost, candidatePolicy: this.#candidatePolicy })
+    }
     logger.error({ transferId: this.transferId }, describe(opened.failure))
     return undefined
   }

@@ -12,6 +12,7 @@ import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
 import { wakesFor } from '@godwit/engine/handshake/wake'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure, Result } from '@godwit/protocol/errors'
@@ -21,11 +22,13 @@ import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket } from '../network/peerSocket.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
+import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport } from './peerSession.js'
 import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
 import type { RunContext } from './runContext.js'
@@ -54,6 +57,7 @@ export interface SenderPeerOptions {
 export class SenderPeer {
   readonly #options: SenderPeerOptions
   readonly #responder: MailboxResponder
+  readonly #candidatePolicy: CandidatePolicy
   #room: RoomIdentity | null = null
   #resumption: ResumptionSecrets | null = null
   /** The socket of a handshake under way, until its keys are there. */
@@ -71,12 +75,13 @@ export class SenderPeer {
   constructor(options: SenderPeerOptions) {
     this.#options = options
     const { context } = options
-    const addresses = hostAddresses(context.listenHost)
+    this.#candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(context.listenHost)) }
     this.#responder = new MailboxResponder({
       context: {
         crypto: context.crypto,
         deviceName: context.deviceName,
-        candidatePolicy: { allowsLoopback: isLoopbackOnly(addresses) },
+        packetCiphers: ownPacketCiphers(),
+        candidatePolicy: this.#candidatePolicy,
         localCandidates: () => this.#prepare(),
       },
       room: () => this.#room,
@@ -119,7 +124,7 @@ export class SenderPeer {
   }
 
   setLimit(limit: number | null): void {
-    this.#session?.command({ type: 'setLimit', limit })
+    this.#session?.setLimit(limit)
   }
 
   /** Tells the receiver why this side ends, and ends. */
@@ -241,7 +246,12 @@ export class SenderPeer {
       context.logger.error({ transferId: this.#options.transferId }, describe(opened.failure))
       return []
     }
-    const prepared = new PeerSession(opened.value)
+    const prepared = new PeerSession(opened.value, {
+      plane: context.plane,
+      rendezvous,
+      listenHost: context.listenHost,
+      candidatePolicy: this.#candidatePolicy,
+    })
     this.#prepared = prepared
     return prepared.candidates
   }
@@ -324,6 +334,7 @@ export class SenderPeer {
     switch (report.type) {
       case 'accepted':
         await execute({ type: 'accept', receiver })
+        await session.offerLanes(lanesOf(context.records.get(transferId)))
         return
       case 'declined':
         await execute({ type: 'decline', receiver })

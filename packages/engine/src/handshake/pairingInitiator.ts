@@ -10,7 +10,6 @@
  * it, a run without a valid answer counts (`exposesGuess`). An object serves one run.
  */
 import { assert } from '@godwit/protocol/assert'
-import { usableCandidates } from '@godwit/protocol/candidates'
 import {
   decodeConfirm,
   decodeM1,
@@ -30,6 +29,7 @@ import {
   transcriptAfterFirst,
 } from './confirmation.js'
 import type { CpaceShare } from './cpace.js'
+import { chosenCipher, introduceSelf, peerOf } from './introduction.js'
 import { deriveSecrets } from './keySchedule.js'
 import { MessageGate } from './messageGate.js'
 import {
@@ -119,7 +119,7 @@ export class PairingInitiator implements HandshakeMachine {
   }
 
   async #takeM3(message: Uint8Array): Promise<HandshakeStep> {
-    const { crypto, deviceName, localCandidates } = this.#context
+    const { crypto, packetCiphers } = this.#context
     const hello = this.#greeting
     const share = this.#share
     assert(hello !== null && share !== null, 'm3 comes after m1')
@@ -128,7 +128,7 @@ export class PairingInitiator implements HandshakeMachine {
     const points = { initiator: share.point, responder: m3.point }
     const agreement = pairingAgreement(crypto, hello, share.scalar, m3.point, points)
     if (agreement === undefined) return brokenProtocol('The key share of the other side is not a point')
-    const introduction = encodePeerIntroduction({ deviceName, candidates: await localCandidates() })
+    const introduction = encodePeerIntroduction(await introduceSelf(this.#context, packetCiphers))
     const { prk, transcript } = agreement
     this.#agreement = agreement
     this.#m4 = makeConfirmation(crypto, 'pairing', 'R', prk, transcript, this.#runIdBytes, introduction)
@@ -137,7 +137,7 @@ export class PairingInitiator implements HandshakeMachine {
   }
 
   #takeM5(message: Uint8Array): HandshakeStep {
-    const { crypto, candidatePolicy } = this.#context
+    const { crypto } = this.#context
     const agreement = this.#agreement
     const m4 = this.#m4
     assert(agreement !== null && m4 !== null, 'm5 comes after m3')
@@ -151,6 +151,8 @@ export class PairingInitiator implements HandshakeMachine {
     const opened = openIntroduction(crypto, 'pairing', 'S', agreement.prk, m5)
     const sender = opened === undefined ? undefined : decodeSenderIntroduction(opened)
     if (sender === undefined) return brokenProtocol('The introduction of the other side is damaged')
+    const packetCipher = chosenCipher(this.#context, sender)
+    if (packetCipher === undefined) return brokenProtocol('The other side chose a cipher that was not offered')
     if (!crypto.ed25519Verify(sender.roomKey, roomKeyStatement(transcript), sender.signature)) {
       return brokenProtocol('The other side does not hold the key of its room')
     }
@@ -161,9 +163,10 @@ export class PairingInitiator implements HandshakeMachine {
       pairing: {
         trafficSecrets: derived.trafficSecrets,
         connectionIds: derived.connectionIds,
+        packetCipher,
         resumption: { current: derived.resumption, previous: null },
         verification: derived.verification,
-        peer: { deviceName: sender.deviceName, candidates: usableCandidates(sender.candidates, candidatePolicy) },
+        peer: peerOf(this.#context, sender),
         senderRoomKey: sender.roomKey,
         offer: sender.offer,
       },

@@ -10,7 +10,6 @@
  * one receiver; runs of different receivers share nothing but the room's passphrase and key.
  */
 import { assert } from '@godwit/protocol/assert'
-import { usableCandidates } from '@godwit/protocol/candidates'
 import {
   decodeConfirm,
   decodeM0,
@@ -32,6 +31,7 @@ import {
   openIntroduction,
   transcriptAfterFirst,
 } from './confirmation.js'
+import { chooseCipher, introduceSelf, peerOf } from './introduction.js'
 import { deriveSecrets } from './keySchedule.js'
 import { MessageGate } from './messageGate.js'
 import {
@@ -127,7 +127,7 @@ export class PairingResponder implements HandshakeMachine {
   }
 
   async #takeM4(message: Uint8Array): Promise<HandshakeStep> {
-    const { crypto, deviceName, localCandidates, candidatePolicy } = this.#context
+    const { crypto } = this.#context
     const { roomKey, offer } = this.#room
     const agreement = this.#agreement
     assert(agreement !== null, 'm4 comes after m2')
@@ -141,10 +141,11 @@ export class PairingResponder implements HandshakeMachine {
     const opened = openIntroduction(crypto, 'pairing', 'R', prk, m4)
     const receiver = opened === undefined ? undefined : decodePeerIntroduction(opened)
     if (receiver === undefined) return brokenProtocol('The introduction of the other side is damaged')
+    const packetCipher = chooseCipher(this.#context, receiver)
+    if (packetCipher === undefined) return brokenProtocol('The two sides have no cipher of packets in common')
     const transcript = transcriptAfterFirst(crypto, agreement.transcript, message)
     const introduction = encodeSenderIntroduction({
-      deviceName,
-      candidates: await localCandidates(),
+      ...(await introduceSelf(this.#context, [packetCipher])),
       roomKey: roomKey.publicKey,
       signature: crypto.ed25519Sign(roomKey.secretKey, roomKeyStatement(transcript)),
       offer,
@@ -157,9 +158,10 @@ export class PairingResponder implements HandshakeMachine {
       pairing: {
         trafficSecrets: derived.trafficSecrets,
         connectionIds: derived.connectionIds,
+        packetCipher,
         resumption: { current: derived.resumption, previous: null },
         verification: derived.verification,
-        peer: { deviceName: receiver.deviceName, candidates: usableCandidates(receiver.candidates, candidatePolicy) },
+        peer: peerOf(this.#context, receiver),
         senderRoomKey: roomKey.publicKey,
         offer,
       },

@@ -10,7 +10,6 @@
  */
 import { assert } from '@godwit/protocol/assert'
 import { concatBytes } from '@godwit/protocol/bytes'
-import { usableCandidates } from '@godwit/protocol/candidates'
 import {
   decodeConfirm,
   decodeR1,
@@ -30,6 +29,7 @@ import {
   transcriptAfterFirst,
 } from './confirmation.js'
 import { lengthPrefixed } from './cpace.js'
+import { chosenCipher, introduceSelf, peerOf } from './introduction.js'
 import { deriveSecrets } from './keySchedule.js'
 import { MessageGate } from './messageGate.js'
 import { resumeAgreement, resumeMac } from './resumeKeys.js'
@@ -85,7 +85,7 @@ export class ResumeInitiator implements HandshakeMachine {
   }
 
   async #takeR1(message: Uint8Array): Promise<HandshakeStep> {
-    const { crypto, deviceName, localCandidates } = this.#context
+    const { crypto, packetCiphers } = this.#context
     const r1 = decodeR1(message)
     if (r1 === undefined) return brokenProtocol('The answer of the other side is damaged')
     const covered = lengthPrefixed(this.#r0, encodeR1Body(r1))
@@ -94,7 +94,7 @@ export class ResumeInitiator implements HandshakeMachine {
     }
     const agreement = resumeAgreement(crypto, this.#r0, message, this.#secret, this.#ephemeral.secretKey, r1.point)
     if (agreement === undefined) return brokenProtocol('The key of the other side is not acceptable')
-    const introduction = encodePeerIntroduction({ deviceName, candidates: await localCandidates() })
+    const introduction = encodePeerIntroduction(await introduceSelf(this.#context, packetCiphers))
     const { prk, transcript } = agreement
     this.#agreement = agreement
     this.#r2 = makeConfirmation(crypto, 'resumption', 'R', prk, transcript, this.#runIdBytes, introduction)
@@ -103,7 +103,7 @@ export class ResumeInitiator implements HandshakeMachine {
   }
 
   #takeR3(message: Uint8Array): HandshakeStep {
-    const { crypto, candidatePolicy } = this.#context
+    const { crypto } = this.#context
     const agreement = this.#agreement
     const r2 = this.#r2
     assert(agreement !== null && r2 !== null, 'r3 comes after r1')
@@ -116,6 +116,8 @@ export class ResumeInitiator implements HandshakeMachine {
     const opened = openIntroduction(crypto, 'resumption', 'S', agreement.prk, r3)
     const sender = opened === undefined ? undefined : decodePeerIntroduction(opened)
     if (sender === undefined) return brokenProtocol('The introduction of the other side is damaged')
+    const packetCipher = chosenCipher(this.#context, sender)
+    if (packetCipher === undefined) return brokenProtocol('The other side chose a cipher that was not offered')
     const master = masterSecret(crypto, 'resumption', agreement, r2, message)
     const derived = deriveSecrets(crypto, master, this.#secret.generation + 1)
     return {
@@ -124,8 +126,9 @@ export class ResumeInitiator implements HandshakeMachine {
       session: {
         trafficSecrets: derived.trafficSecrets,
         connectionIds: derived.connectionIds,
+        packetCipher,
         resumption: rotated(this.#secret, derived.resumption),
-        peer: { deviceName: sender.deviceName, candidates: usableCandidates(sender.candidates, candidatePolicy) },
+        peer: peerOf(this.#context, sender),
       },
     }
   }

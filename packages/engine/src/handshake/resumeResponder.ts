@@ -11,7 +11,6 @@
  */
 import { assert } from '@godwit/protocol/assert'
 import { concatBytes } from '@godwit/protocol/bytes'
-import { usableCandidates } from '@godwit/protocol/candidates'
 import {
   CONFIRMATION_BYTES,
   decodeConfirm,
@@ -29,6 +28,7 @@ import {
   transcriptAfterFirst,
 } from './confirmation.js'
 import { lengthPrefixed } from './cpace.js'
+import { chooseCipher, introduceSelf, peerOf } from './introduction.js'
 import { deriveSecrets } from './keySchedule.js'
 import { MessageGate } from './messageGate.js'
 import { resumeAgreement, resumeMac } from './resumeKeys.js'
@@ -86,7 +86,7 @@ export class ResumeResponder implements HandshakeMachine {
   }
 
   async #takeR2(message: Uint8Array): Promise<HandshakeStep> {
-    const { crypto, deviceName, localCandidates, candidatePolicy } = this.#context
+    const { crypto } = this.#context
     const agreement = this.#agreement
     const used = this.#used
     assert(agreement !== null && used !== null, 'r2 comes after r0')
@@ -98,7 +98,9 @@ export class ResumeResponder implements HandshakeMachine {
     const opened = openIntroduction(crypto, 'resumption', 'R', agreement.prk, r2)
     const receiver = opened === undefined ? undefined : decodePeerIntroduction(opened)
     if (receiver === undefined) return brokenProtocol('The introduction of the other side is damaged')
-    const introduction = encodePeerIntroduction({ deviceName, candidates: await localCandidates() })
+    const packetCipher = chooseCipher(this.#context, receiver)
+    if (packetCipher === undefined) return brokenProtocol('The two sides have no cipher of packets in common')
+    const introduction = encodePeerIntroduction(await introduceSelf(this.#context, [packetCipher]))
     const transcript = transcriptAfterFirst(crypto, agreement.transcript, message)
     const r3 = makeConfirmation(crypto, 'resumption', 'S', agreement.prk, transcript, r2.runId, introduction)
     const derived = deriveSecrets(
@@ -112,8 +114,9 @@ export class ResumeResponder implements HandshakeMachine {
       session: {
         trafficSecrets: derived.trafficSecrets,
         connectionIds: derived.connectionIds,
+        packetCipher,
         resumption: rotated(used, derived.resumption),
-        peer: { deviceName: receiver.deviceName, candidates: usableCandidates(receiver.candidates, candidatePolicy) },
+        peer: peerOf(this.#context, receiver),
       },
     }
   }

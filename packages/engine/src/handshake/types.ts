@@ -2,6 +2,7 @@
 import type { Candidate, CandidatePolicy } from '@godwit/protocol/candidates'
 import type { Failure } from '@godwit/protocol/errors'
 import type { OfferPreview } from '@godwit/protocol/offer'
+import type { PacketCipher } from '@godwit/protocol/packetCipher'
 import type { HandshakeCrypto } from '../ports/handshakeCrypto.js'
 import type { ConnectionIds, TrafficSecrets } from './keySchedule.js'
 import type { ResumptionSecrets } from './resumption.js'
@@ -11,6 +12,8 @@ export interface HandshakeContext {
   readonly crypto: HandshakeCrypto
   /** How this device calls itself; cut to DEVICE_NAME_MAX_BYTES. */
   readonly deviceName: string
+  /** What this side can seal packets with, by preference. */
+  readonly packetCiphers: readonly PacketCipher[]
   /**
    * Asked once a run, when the confirmation is built: the sockets are bound just before. When it rejects, `handle`
    * rejects with the same reason and the run is over.
@@ -31,6 +34,8 @@ export interface Peer {
 export interface SessionKeys {
   readonly trafficSecrets: TrafficSecrets
   readonly connectionIds: ConnectionIds
+  /** What packets are sealed with. */
+  readonly packetCipher: PacketCipher
   /** To be stored before anything else happens: before the session is opened, and before the last message is sent. */
   readonly resumption: ResumptionSecrets
   readonly peer: Peer

@@ -2,7 +2,12 @@
  * A stand-in for the AEAD: a keyed 32-bit checksum over header and plaintext as the tag, and a masked plaintext. It
  * notices corruption and wrong keys, epochs and packet numbers as a real tag does; it is no protection.
  */
-import type { ConnectionKeys, PacketProtection, ProtectionSchedule } from '../ports/packetProtection.js'
+import {
+  type ConnectionKeys,
+  OPEN_FIELDS,
+  type PacketProtection,
+  type ProtectionSchedule,
+} from '../ports/packetProtection.js'
 
 const TAG_BYTES = 16
 
@@ -13,15 +18,34 @@ class ChecksumProtection implements PacketProtection {
     this.#key = key
   }
 
-  seal(buffer: Uint8Array, start: number, headerBytes: number, plaintextBytes: number, packetNumber: number): void {
-    const end = start + headerBytes + plaintextBytes
+  sealTrain(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    segmentBytes: number,
+    headerBytes: number,
+    firstPacketNumber: number,
+  ): void {
+    for (let at = start, packetNumber = firstPacketNumber; at < end; at += segmentBytes, packetNumber++) {
+      this.#seal(buffer, at, Math.min(at + segmentBytes, end) - TAG_BYTES, headerBytes, packetNumber)
+    }
+  }
+
+  openPackets(buffer: Uint8Array, table: Uint32Array, count: number, headerBytes: number): void {
+    for (let entry = 0; entry < count * OPEN_FIELDS; entry += OPEN_FIELDS) {
+      const start = table[entry] ?? 0
+      const end = start + (table[entry + 1] ?? 0) - TAG_BYTES
+      table[entry + 3] = this.#open(buffer, start, end, headerBytes, table[entry + 2] ?? 0) ? 1 : 0
+    }
+  }
+
+  #seal(buffer: Uint8Array, start: number, end: number, headerBytes: number, packetNumber: number): void {
     const sum = this.#sum(buffer, start, end, packetNumber)
     this.#mask(buffer, start + headerBytes, end, packetNumber)
     for (let i = 0; i < TAG_BYTES; i++) buffer[end + i] = sum >>> (8 * (i & 3))
   }
 
-  open(buffer: Uint8Array, start: number, headerBytes: number, sealedBytes: number, packetNumber: number): boolean {
-    const end = start + headerBytes + sealedBytes - TAG_BYTES
+  #open(buffer: Uint8Array, start: number, end: number, headerBytes: number, packetNumber: number): boolean {
     this.#mask(buffer, start + headerBytes, end, packetNumber)
     const sum = this.#sum(buffer, start, end, packetNumber)
     for (let i = 0; i < TAG_BYTES; i++) if (buffer[end + i] !== ((sum >>> (8 * (i & 3))) & 0xff)) return false

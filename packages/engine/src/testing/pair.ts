@@ -179,8 +179,7 @@ export class Pair {
   #arrive({ from, to, bytes }: Arrival): void {
     for (const end of [this.first, this.second]) {
       if (!end.addresses.includes(to)) continue
-      if (this.#isJoined) end.connection.handleRead(this.nowUs, from, bytes, bytes.length)
-      else end.connection.handleDatagram(this.nowUs, from, bytes, 0, bytes.length)
+      end.connection.handleRead(this.nowUs, from, bytes, bytes.length)
     }
   }
 

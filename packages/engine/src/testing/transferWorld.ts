@@ -5,10 +5,12 @@
  *
  * What must hold is checked as it happens: the log never claims what the disk does not hold.
  */
+
 import { assert } from '@godwit/protocol/assert'
 import { equalBytes } from '@godwit/protocol/bytes'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { RangeSet } from '@godwit/protocol/rangeSet'
+import { newCreditCounter } from '../transfer/credit.js'
 import type { BufferPool, ReceiverReport, SenderReport } from '../transfer/ports.js'
 import { ReceiverSession } from '../transfer/receiverSession.js'
 import { SenderSession } from '../transfer/senderSession.js'
@@ -196,6 +198,7 @@ export class TransferWorld {
   #receiver(later: Later, append: Append, pair: () => Pair): ReceiverSession {
     let unsynced: number[] = []
     const session: ReceiverSession = new ReceiverSession({
+      creditCounter: newCreditCounter(),
       pool: PLAIN_POOL,
       stream: { writeControl: (bytes) => pair().second.connection.writeControl(bytes) },
       grant: (total) => pair().second.connection.grantCredit(total),

@@ -2,6 +2,7 @@
  * What a transfer session needs from the edge: chunk buffers, file reads, verified writes. Every call returns at once;
  * its outcome comes back through the session's `on…` method named beside it, in any order.
  */
+import type { LaneAddress } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
 import type { ChunkRanges } from '@godwit/protocol/transferEvents'
 
@@ -56,6 +57,8 @@ export type SenderReport =
   | { readonly type: 'filesCompleted'; readonly first: number; readonly count: number }
   | { readonly type: 'completed'; readonly bytes: number; readonly seconds: number }
   | { readonly type: 'fileHashed'; readonly file: number; readonly blake3: Uint8Array }
+  /** The receiver takes these of the lanes that were offered. */
+  | { readonly type: 'lanesAnswered'; readonly lanes: readonly LaneAddress[] }
   | { readonly type: 'peerFailed'; readonly failure: Failure }
   | { readonly type: 'failed'; readonly failure: Failure }
 
@@ -65,6 +68,8 @@ export type ReceiverReport =
   /** These chunks are durable: to be recorded, then told to the sender with `confirmDurable`. */
   | { readonly type: 'checkpoint'; readonly ranges: ChunkRanges; readonly bytes: number }
   | { readonly type: 'rejected'; readonly ranges: ChunkRanges; readonly reason: 'hashMismatch' | 'stagingDamaged' }
+  /** The sender offers further lanes: to be answered with `answerLanes`. */
+  | { readonly type: 'lanesOffered'; readonly lanes: readonly LaneAddress[] }
   | { readonly type: 'verifying' }
   | { readonly type: 'finalized' }
   | { readonly type: 'completionKnown' }

@@ -8,14 +8,16 @@
  * ```
  */
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import type { ControlMessage, RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
 import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS } from '@godwit/protocol/limits'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import type { ChunkSink } from '../transport/types.js'
 import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
+import { CreditWindow, creditOf } from './credit.js'
+import { LaneSink } from './laneSink.js'
 import type { BufferPool, ReceiverIo, ReceiverReport, WriteOutcome } from './ports.js'
-import { ReceiveAssembly } from './receiveAssembly.js'
+import { SharedBits } from './sharedBits.js'
 
 /** Files read back at the same time. */
 const VERIFYING_MAX = 4
@@ -30,6 +32,8 @@ export interface ReceiverSessionOptions {
   readonly pool: BufferPool
   readonly io: ReceiverIo
   readonly stream: ControlStreamPort
+  /** Bytes of chunk buffers in use, over all lanes (`newCreditCounter`). */
+  readonly creditCounter: Int32Array
   /** Grants credit: bytes in total since the session began. */
   readonly grant: (totalBytes: number) => void
   readonly report: (report: ReceiverReport) => void
@@ -40,7 +44,14 @@ export class ReceiverSession implements ChunkSink {
   readonly #channel: ControlChannel
   #phase: Phase = 'awaitingOffer'
   #plan: ChunkPlan | undefined
-  #assembly: ReceiveAssembly | undefined
+  readonly #credit: CreditWindow
+  #sink: LaneSink | undefined
+  /** Chunks that are verified and written (durable or not). */
+  #held = new RangeSet()
+  /** The same for the other lanes. */
+  #heldBits = SharedBits.empty(0)
+  /** Chunks that are being written, and what gives their buffers back to their lane. */
+  readonly #writing = new Map<number, () => void>()
   /** Chunks that a checkpoint has made durable. */
   #durable = new RangeSet()
   #hashes: (Uint8Array | undefined)[] = []
@@ -53,20 +64,22 @@ export class ReceiverSession implements ChunkSink {
   #verifyCursor = 0
   #verifying = 0
   #verified = 0
+  #areLanesOffered = false
   #nowUs = 0
 
   constructor(options: ReceiverSessionOptions) {
     this.#options = options
     this.#channel = new ControlChannel(options.stream)
+    this.#credit = new CreditWindow(options.creditCounter, options.grant)
   }
 
   get phase(): Phase {
     return this.#phase
   }
 
-  /** Chunks begun and not yet verified. */
+  /** Chunks that the first lane has begun, and that are not yet written. */
   partial(): RangeSet {
-    return this.#assembly?.partial() ?? new RangeSet()
+    return this.#sink?.partial() ?? new RangeSet()
   }
 
   /** When `onTimeout` wants to be called; Infinity for never. */
@@ -100,13 +113,41 @@ export class ReceiverSession implements ChunkSink {
   // ChunkSink
 
   onChunkHash(chunk: number, hash: Uint8Array): void {
-    this.#assembly?.onChunkHash(chunk, hash)
+    this.#sink?.onChunkHash(chunk, hash)
   }
 
   onChunkData(chunk: number, offset: number, data: Uint8Array): boolean {
     // Packets that were under way when the session ended are no violation.
     if (this.#phase === 'ended' || this.#phase === 'completed') return true
-    return this.#assembly?.onChunkData(chunk, offset, data) ?? false
+    return this.#sink?.onChunkData(chunk, offset, data) ?? false
+  }
+
+  // the other lanes
+
+  /** Chunks that need not come, as other lanes see them; after `begin`. */
+  get heldBits(): SharedBits {
+    return this.#heldBits
+  }
+
+  /** A chunk that another lane put together. `release`: its buffer is free. */
+  takeChunk(chunk: number, buffer: Uint8Array, length: number, hash: Uint8Array, release: () => void): void {
+    // One that came on two lanes is written once.
+    if (this.#phase === 'receiving' && !this.#held.has(chunk) && !this.#writing.has(chunk)) {
+      this.#writing.set(chunk, release)
+      this.#options.io.writeChunk(chunk, buffer, length, hash)
+      return
+    }
+    release()
+    this.#credit.giveBack(creditOf(length))
+  }
+
+  /** Another lane is gone; these chunks had begun to arrive on it. */
+  onLaneLost(lost: RangeSet): void {
+    const plan = this.#plan
+    if (plan === undefined) return
+    for (const [start, end] of lost.ranges()) {
+      for (let chunk = start; chunk < end; chunk++) this.#credit.giveBack(creditOf(plan.lengthOf(chunk)))
+    }
   }
 
   // commands
@@ -122,10 +163,19 @@ export class ReceiverSession implements ChunkSink {
     this.#durable = held.clone()
     this.#hashes = Array.from({ length: plan.fileCount }, (_, file) => knownHashes[file])
     this.#fileStates = new Uint8Array(plan.fileCount)
-    const { pool, io, grant } = this.#options
-    this.#assembly = new ReceiveAssembly(plan, pool, io, held, grant)
+    this.#held = held
+    this.#heldBits = SharedBits.empty(plan.chunkCount)
+    for (const [start, end] of held.ranges()) this.#heldBits.add(start, end)
+    const sink = new LaneSink({
+      plan,
+      pool: this.#options.pool,
+      gate: this.#credit.gate,
+      isHeld: (chunk) => this.#held.has(chunk),
+      handOver: (chunk, buffer, length, hash) => this.takeChunk(chunk, buffer, length, hash, () => sink.release(chunk)),
+    })
+    this.#sink = sink
     this.#channel.send({ type: 'Accept', held: held.toPairs() })
-    this.#assembly.start()
+    this.#credit.start()
     this.#advance()
   }
 
@@ -151,12 +201,16 @@ export class ReceiverSession implements ChunkSink {
   /** Asks for chunks again, as recorded by RetransmitRequested. */
   requestRetransmit(ranges: readonly RangePair[], reason: RetransmitReason): void {
     if (this.#phase !== 'receiving') return
-    const held = this.#assembly?.held ?? new RangeSet()
     const missing = new RangeSet()
     for (const [first, count] of ranges) {
-      for (const [start, end] of held.missing(first, first + count)) missing.add(start, end)
+      for (const [start, end] of this.#held.missing(first, first + count)) missing.add(start, end)
     }
     if (!missing.isEmpty) this.#channel.send({ type: 'Retransmit', reason, ranges: missing.toPairs() })
+  }
+
+  /** Answers an offer of lanes with those that this side opened. */
+  answerLanes(lanes: readonly LaneAddress[]): void {
+    if (this.#phase === 'receiving') this.#channel.send({ type: 'Lanes', lanes })
   }
 
   /** Files stand under their final names. */
@@ -183,15 +237,20 @@ export class ReceiverSession implements ChunkSink {
   // outcomes of ReceiverIo
 
   onChunkWritten(chunk: number, outcome: WriteOutcome): void {
-    const assembly = this.#assembly
     const plan = this.#plan
-    if (assembly === undefined || plan === undefined) return
-    assembly.onChunkWritten(chunk, outcome === 'written')
+    if (plan === undefined) return
+    this.#writing.get(chunk)?.()
+    this.#writing.delete(chunk)
+    if (outcome === 'written') {
+      this.#held.add(chunk, chunk + 1)
+      this.#heldBits.add(chunk, chunk + 1)
+    }
+    this.#credit.giveBack(creditOf(plan.lengthOf(chunk)))
     if (this.#phase !== 'receiving') return
     if (outcome === 'written') {
       this.#dirtyBytes += plan.lengthOf(chunk)
       this.#dirtySinceUs ??= this.#nowUs
-      if (this.#dirtyBytes >= CHECKPOINT_BYTES || assembly.isComplete) this.#checkpoint()
+      if (this.#dirtyBytes >= CHECKPOINT_BYTES || this.#isComplete) this.#checkpoint()
     } else if (outcome === 'hashMismatch') {
       this.#options.report({ type: 'rejected', ranges: [[chunk, 1]], reason: 'hashMismatch' })
     } else {
@@ -211,7 +270,7 @@ export class ReceiverSession implements ChunkSink {
     for (const [first, count] of ranges) this.#durable.add(first, first + count)
     const pairs: [number, number][] = ranges.map(([first, count]) => [first, count])
     if (pairs.length > 0) this.#options.report({ type: 'checkpoint', ranges: pairs, bytes: plan.bytesOf(pairs) })
-    if (this.#dirtyBytes >= CHECKPOINT_BYTES || (this.#dirtyBytes > 0 && this.#assembly?.isComplete === true)) {
+    if (this.#dirtyBytes >= CHECKPOINT_BYTES || (this.#dirtyBytes > 0 && this.#isComplete)) {
       this.#checkpoint()
     }
     this.#advance()
@@ -231,7 +290,8 @@ export class ReceiverSession implements ChunkSink {
     } else {
       for (const [first, count] of damaged) {
         this.#durable.remove(first, first + count)
-        this.#assembly?.forget(first, first + count)
+        this.#held.remove(first, first + count)
+        this.#heldBits.remove(first, first + count)
       }
       this.#fileStates[file] = WAITING
       this.#verifyCursor = Math.min(this.#verifyCursor, file)
@@ -250,6 +310,11 @@ export class ReceiverSession implements ChunkSink {
     this.#options.report({ type: 'finalized' })
   }
 
+  /** Whether every chunk is written. */
+  get #isComplete(): boolean {
+    return this.#held.size === this.#plan?.chunkCount
+  }
+
   #failLocally(failure: Failure): void {
     this.#channel.send({ type: 'Failed', code: failure.code })
     this.#end()
@@ -259,7 +324,7 @@ export class ReceiverSession implements ChunkSink {
   #end(): void {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
-    this.#assembly?.stop()
+    this.#sink?.stop()
   }
 
   #checkpoint(): void {
@@ -308,6 +373,12 @@ export class ReceiverSession implements ChunkSink {
         this.#advance()
         return true
       }
+      case 'Lanes':
+        // One offer a session; a receiver that has all by now does not need them.
+        if (this.#areLanesOffered || this.#plan === undefined) return false
+        this.#areLanesOffered = true
+        if (this.#phase === 'receiving') this.#options.report({ type: 'lanesOffered', lanes: message.lanes })
+        return true
       case 'CompletionKnown':
         if (this.#phase !== 'completed') return false
         this.#options.report({ type: 'completionKnown' })

@@ -9,13 +9,14 @@
  */
 import { assert } from '@godwit/protocol/assert'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import type { ControlMessage, RetransmitReason } from '@godwit/protocol/controlMessages'
+import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import { FILE_HASHES_MAX } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import { ChunkSupply } from './chunkSupply.js'
 import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
+import { LaneSource } from './laneSource.js'
 import type { BufferPool, SenderIo, SenderReport } from './ports.js'
-import { SendScheduler } from './sendScheduler.js'
 
 /** Whole files hashed at the same time when they were not read in order. */
 const HASHING_MAX = 2
@@ -47,18 +48,22 @@ export class SenderSession {
   /** Files before this one have been asked for or are known. */
   #hashCursor = 0
   #hashing = 0
+  #lanes: 'none' | 'offered' | 'answered' = 'none'
 
-  /** Where the connection takes its chunks from. */
-  readonly source: SendScheduler
+  /** Where all lanes take their chunks from. */
+  readonly supply: ChunkSupply
+  /** Where the connection of the first lane takes its data from. */
+  readonly source: LaneSource
 
   constructor(options: SenderSessionOptions) {
     this.#options = options
     this.#channel = new ControlChannel(options.stream)
     this.#hashes = Array.from({ length: options.plan.fileCount }, (_, file) => options.knownHash(file))
-    this.source = new SendScheduler(options.plan, options.pool, {
+    this.supply = new ChunkSupply(options.plan, options.pool, {
       readChunk: (chunk, buffer, length) => options.io.readChunk(chunk, buffer, length),
       hashFile: (file) => options.io.hashFile(file),
     })
+    this.source = new LaneSource(this.supply)
   }
 
   get phase(): Phase {
@@ -89,7 +94,7 @@ export class SenderSession {
   // outcomes of SenderIo
 
   onChunkRead(chunk: number, hash: Uint8Array): void {
-    this.source.onChunkRead(chunk, hash)
+    this.supply.onChunkRead(chunk, hash)
     this.#hashMore()
   }
 
@@ -106,7 +111,7 @@ export class SenderSession {
 
   /** The source cannot be read or changed: this transfer cannot be completed. */
   onReadFailed(chunk: number | undefined, failure: Failure): void {
-    if (chunk !== undefined) this.source.onReadFailed(chunk)
+    if (chunk !== undefined) this.supply.onReadFailed(chunk)
     if (this.#phase === 'ended') return
     this.#channel.send({ type: 'Failed', code: failure.code })
     this.#end()
@@ -118,7 +123,14 @@ export class SenderSession {
   /** Sends chunks again, as recorded by RetransmitRequested. */
   requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
     if (this.#phase !== 'sending') return
-    for (const [first, count] of ranges) this.source.requeue(first, first + count, reason !== 'sessionBroken')
+    for (const [first, count] of ranges) this.supply.requeue(first, first + count, reason !== 'sessionBroken')
+  }
+
+  /** Offers further lanes, once a session, after the receiver has accepted. */
+  offerLanes(lanes: readonly LaneAddress[]): void {
+    if (this.#phase !== 'sending' || this.#lanes !== 'none') return
+    this.#lanes = 'offered'
+    this.#channel.send({ type: 'Lanes', lanes })
   }
 
   /** The receiver's completion is recorded. */
@@ -141,6 +153,7 @@ export class SenderSession {
   #end(): void {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
+    this.supply.stop()
     this.source.stop()
   }
 
@@ -154,7 +167,7 @@ export class SenderSession {
         this.#phase = 'sending'
         report({ type: 'accepted' })
         this.#recordDurable(held)
-        this.source.start(held)
+        this.supply.start(held)
         this.#announce()
         this.#hashMore()
         return true
@@ -172,6 +185,11 @@ export class SenderSession {
       }
       case 'Retransmit':
         return this.#onRetransmit(message.ranges, message.reason)
+      case 'Lanes':
+        if (this.#lanes !== 'offered') return false
+        this.#lanes = 'answered'
+        report({ type: 'lanesAnswered', lanes: message.lanes })
+        return true
       case 'FilesCompleted':
         if (message.first + message.count > plan.fileCount) return false
         report({ type: 'filesCompleted', first: message.first, count: message.count })
@@ -182,6 +200,7 @@ export class SenderSession {
         if (message.bytes !== plan.totalBytes) return false
         this.#recordDurable(RangeSet.of(0, plan.chunkCount))
         this.#phase = 'completed'
+        this.supply.stop()
         this.source.stop()
         report({ type: 'completed', bytes: message.bytes, seconds: message.milliseconds / 1000 })
         return true
@@ -209,7 +228,7 @@ export class SenderSession {
     for (const [start, end] of ranges.ranges()) {
       for (const [from, to] of [...this.#durable.missing(start, end)]) added.add(from, to)
       this.#durable.add(start, end)
-      this.source.drop(start, end)
+      this.supply.drop(start, end)
     }
     if (added.isEmpty) return
     const pairs = added.toPairs()
@@ -227,7 +246,7 @@ export class SenderSession {
       const isLast = end === this.#hashes.length
       const { plan } = this.#options
       const isLarge = plan.chunksOfFile(end - 1).count > 16
-      if (count < HASH_BATCH && !isLast && !isLarge && !this.source.isAllRead) return
+      if (count < HASH_BATCH && !isLast && !isLarge && !this.supply.isAllRead) return
       const hashes = new Uint8Array(count * 32)
       for (let file = this.#announced; file < end; file++) {
         const hash = this.#hashes[file]
@@ -241,7 +260,7 @@ export class SenderSession {
 
   /** When all chunks were read: hashes the files that were not read in order, from the first one on. */
   #hashMore(): void {
-    if (this.#phase !== 'sending' || !this.source.isAllRead) return
+    if (this.#phase !== 'sending' || !this.supply.isAllRead) return
     this.#announce()
     while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
       const file = this.#hashCursor++

@@ -1,10 +1,12 @@
 /** A sending and a receiving session joined by a perfect wire: what they say to each other, and what they report. */
+
 import { equalBytes } from '@godwit/protocol/bytes'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { CHUNK_SIZE_BYTES, CREDIT_WINDOW_BYTES } from '@godwit/protocol/limits'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 import { describe, expect, test } from 'vitest'
 import type { Segment } from '../transport/types.js'
+import { newCreditCounter } from './credit.js'
 import type { BufferPool, ReceiverReport, SenderReport } from './ports.js'
 import { ReceiverSession } from './receiverSession.js'
 import { SenderSession } from './senderSession.js'
@@ -97,6 +99,7 @@ class World {
       report: (report) => this.senderReports.push(report),
     })
     this.receiver = new ReceiverSession({
+      creditCounter: newCreditCounter(),
       pool: this.receiverPool,
       io: {
         writeChunk: (chunk, buffer, length, hash) =>

@@ -14,7 +14,7 @@ import type { BytesPerSecond, ChunkSink, ChunkSource } from './types.js'
 export interface ConnectionConfig {
   /** Packets of one train at most; 1 where every datagram needs its own `send()`. */
   readonly trainPackets: number
-  /** Bytes of a datagram until a search or `setDatagramLimit` changes it. */
+  /** Bytes of a datagram until a search or `handleTooLarge` changes it. */
   readonly datagramBytes: number
   /** Upper end of the search for a larger datagram (RFC 8899); equal to `datagramBytes` for no search. */
   readonly datagramMaxBytes: number

@@ -48,7 +48,7 @@ const withPeer = () => {
     const packet = new Uint8Array(PACKET_HEADER_BYTES + frames.length + PACKET_TAG_BYTES)
     writePacketHeader(packet, 0, 0, 0, packet.length, LOCAL, packetNumber)
     packet.set(frames, PACKET_HEADER_BYTES)
-    protection.seal(packet, 0, PACKET_HEADER_BYTES, frames.length, packetNumber)
+    protection.sealTrain(packet, 0, packet.length, packet.length, PACKET_HEADER_BYTES, packetNumber)
     packetNumber += 1
     connection.handleRead(nowUs, 1, packet, packet.length)
     drain()
@@ -56,8 +56,9 @@ const withPeer = () => {
   /** Answers our challenge, which is in the first packet that goes out. */
   const establish = (): void => {
     connection.pollTransmit(nowUs, out, transmit)
-    const opened = theirs.receive.epoch(0).open(out, 0, PACKET_HEADER_BYTES, 48, 0)
-    expect(opened).toBe(true)
+    const table = Uint32Array.of(0, transmit.length, 0, 0)
+    theirs.receive.epoch(0).openPackets(out, table, 1, PACKET_HEADER_BYTES)
+    expect(table[3]).toBe(1)
     say(Uint8Array.of(9, ...out.subarray(PACKET_HEADER_BYTES + 1, PACKET_HEADER_BYTES + 9)))
     expect(connection.isEstablished).toBe(true)
   }

@@ -92,11 +92,14 @@ describe('a transfer over one connection', () => {
   test('goes on in smaller datagrams when the limit sinks under it', () => {
     const { stats } = transfer({
       bytes: MIB,
-      config: { datagramBytes: 8952, trainPackets: 8 },
+      config: { datagramMaxBytes: 8952, trainPackets: 8 },
       link: { lossRate: 0.02 },
       prepare: (pair) => {
         pair.second.connection.grantCredit(MIB)
-        pair.at(100_000, () => pair.first.connection.setDatagramLimit(1200))
+        const sizes = [8952, 4052, 1472, 1452, 1440, 1412, 1392, 1372, 1232]
+        pair.at(100_000, () => {
+          for (const bytes of sizes) pair.first.connection.handleTooLarge(pair.nowUs, bytes)
+        })
       },
     })
     expect(stats.datagramBytes).toBe(1200)
@@ -377,14 +380,25 @@ describe('the size of datagrams', () => {
     expect(sink.bytesReceived - before).toBeGreaterThan(3_000_000)
   })
 
-  test('follows the limit of the driver at once', () => {
-    const pair = new Pair({ seed: 6, first: { config: { datagramMaxBytes: 8952 } } })
-    pair.run(() => pair.first.connection.stats.datagramBytes === 8952, SECOND_US)
-    pair.first.connection.setDatagramLimit(1471)
-    expect(pair.first.connection.stats.datagramBytes).toBe(1471)
-    pair.first.connection.setDatagramLimit(100)
-    expect(pair.first.connection.stats.datagramBytes).toBe(1200)
-    expect(pair.first.connection.pollEvent()).toEqual({ type: 'mtuChanged', datagramBytes: 1471 })
+  test('follows what the socket refuses, at once', () => {
+    const pair = new Pair({ seed: 6, first: { config: { datagramMaxBytes: 65_507 } } })
+    pair.first.link.mtuBytes = 1472
+    const { connection } = pair.first
+    // The interface carries 1,500 bytes: each larger probe is refused by the socket.
+    const refuse = (): void => {
+      for (const bytes of [65_507, 32_716, 16_332, 8952, 4052]) connection.handleTooLarge(pair.nowUs, bytes)
+    }
+    pair.at(30_000, refuse)
+    pair.run(() => connection.stats.datagramBytes === 1472, SECOND_US)
+    expect(connection.stats.datagramBytes).toBe(1472)
+    // Not refused for the first time: what was in flight before the last answer.
+    connection.handleTooLarge(pair.nowUs, 8952)
+    expect(connection.stats.datagramBytes).toBe(1472)
+    connection.handleTooLarge(pair.nowUs, 1472)
+    expect(connection.stats.datagramBytes).toBe(1452)
+    connection.handleTooLarge(pair.nowUs, 1200)
+    expect(connection.stats.datagramBytes).toBe(1452)
+    expect(connection.pollEvent()).toEqual({ type: 'mtuChanged', datagramBytes: 1452 })
   })
 })
 

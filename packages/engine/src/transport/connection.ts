@@ -60,6 +60,7 @@ export class Connection {
   #state: State = 'open'
   #nowUs: number
   #datagramBytes: number
+  #trainPackets: number
   #lastReceivedUs: number
   #keepAliveAtUs: number
   /** When the pacer lets the next packet go; Infinity where it holds none back. */
@@ -80,6 +81,7 @@ export class Connection {
     this.#lastReceivedUs = options.nowUs
     this.#keepAliveAtUs = options.nowUs + config.keepAliveUs
     this.#datagramBytes = config.datagramBytes
+    this.#trainPackets = config.trainPackets
     this.#filler = new PacketFiller(
       options.source,
       config.controlWindowBytes,
@@ -204,11 +206,10 @@ export class Connection {
     this.#filler.wake()
   }
 
-  /** Datagrams are no larger than this from now on (EMSGSIZE, or what the interface says); 1,200 bytes always pass. */
-  setDatagramLimit(bytes: number): void {
-    const limit = Math.min(Math.max(DATAGRAM_MIN_BYTES, bytes), this.#config.datagramMaxBytes)
-    this.#mtu.setLimit(this.#nowUs, limit)
-    this.#applyMtu()
+  /** Packets of one train at most, 1 to TRAIN_MAX_PACKETS: fewer where the kernel turns out not to take trains. */
+  setTrainPackets(packets: number): void {
+    assert(packets >= 1 && packets <= TRAIN_MAX_PACKETS, 'a train has 1 to 64 packets')
+    this.#trainPackets = packets
   }
 
   /** Ends the connection: 'closed' is announced, and `pollTransmit` has a last packet for the peer. */
@@ -225,16 +226,17 @@ export class Connection {
 
   // Input
 
-  /** One datagram that is one packet, `buffer[start, start + length)`. It is opened in place. */
-  handleDatagram(nowUs: number, pathId: number, buffer: Uint8Array, start: number, length: number): void {
-    this.#nowUs = nowUs
-    if (this.#state !== 'ended') this.#opener.openDatagram(nowUs, pathId, buffer, start, length)
-  }
-
   /** One read, `buffer[0, length)`: one datagram or several that the kernel joined. It is opened in place. */
   handleRead(nowUs: number, pathId: number, buffer: Uint8Array, length: number): void {
     this.#nowUs = nowUs
     if (this.#state !== 'ended') this.#opener.openRead(nowUs, pathId, buffer, length)
+  }
+
+  /** The socket refused a datagram of this size (EMSGSIZE): smaller ones from now on; what was in it counts as lost. */
+  handleTooLarge(nowUs: number, datagramBytes: number): void {
+    this.#nowUs = nowUs
+    this.#mtu.onTooLarge(nowUs, datagramBytes)
+    this.#applyMtu()
   }
 
   /** The time that `pollTimeout` named has come. Earlier or later does no harm. */
@@ -350,21 +352,20 @@ export class Connection {
 
   #fillTrain(nowUs: number, out: Uint8Array): number {
     const segmentBytes = this.#datagramBytes
-    const packets = Math.min(
-      this.#config.trainPackets,
-      Math.floor(Math.min(out.length, DATAGRAM_MAX_BYTES) / segmentBytes),
-    )
+    const packets = Math.min(this.#trainPackets, Math.floor(Math.min(out.length, DATAGRAM_MAX_BYTES) / segmentBytes))
     assert(packets >= 1, 'the buffer holds at least one datagram')
+    this.#sealer.startTrain()
     let length = 0
     for (let i = 0; i < packets; i++) {
       const size = this.#fillPacket(nowUs, out, length, segmentBytes)
       length += size
       if (size < segmentBytes) break
     }
+    if (length > 0) this.#sealer.seal(out, length, segmentBytes)
     return length
   }
 
-  /** Builds and seals one packet of at most `maxBytes` at `at`; returns its size, 0 where nothing may leave. */
+  /** Builds one packet of at most `maxBytes` at `at`, tag not yet set; returns its size, 0 where nothing may leave. */
   #fillPacket(nowUs: number, out: Uint8Array, at: number, maxBytes: number): number {
     const { packets, probesToSend } = this.#recovery
     const isProbing = probesToSend > 0
@@ -388,7 +389,7 @@ export class Connection {
     const start = at + PACKET_HEADER_BYTES
     const end = this.#filler.fill(nowUs, out, start, at + maxBytes - PACKET_TAG_BYTES, hasWork)
     if (end === start) return 0
-    const size = this.#sealer.seal(out, at, end)
+    const size = this.#sealer.writeHeader(out, at, end)
     if (this.#filler.isAckEliciting) {
       this.#recovery.onSent(nowUs, size)
       this.#keepAliveAtUs = nowUs + this.#config.keepAliveUs
@@ -424,9 +425,11 @@ export class Connection {
 
   /** Seals one packet that is not in flight for the congestion controller: the loss of a probe is no congestion. */
   #transmitAlone(pathId: number, out: Uint8Array, end: number, result: Transmit): boolean {
+    this.#sealer.startTrain()
     result.pathId = pathId
-    result.length = this.#sealer.seal(out, 0, end)
+    result.length = this.#sealer.writeHeader(out, 0, end)
     result.segmentBytes = result.length
+    this.#sealer.seal(out, result.length, result.length)
     this.#recovery.packets.onSentUntracked()
     return true
   }

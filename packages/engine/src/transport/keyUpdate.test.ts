@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { PacketProtection } from '../ports/packetProtection.js'
 import { checksumKeys } from '../testing/checksumProtection.js'
 import { ReceiveKeys, SendKeys } from './keyUpdate.js'
 
@@ -24,22 +25,23 @@ describe('key update', () => {
 
   test('opens late packets of the epoch before for 3 s', () => {
     const { receive } = schedules()
-    const old = receive.select(0, 0, 4)
-    receive.onAuthentic(0, 4)
+    /** A packet that arrives and is authentic. */
+    const take = (nowUs: number, epochBit: number, packetNumber: number): PacketProtection | undefined => {
+      const protection = receive.select(nowUs, epochBit, packetNumber)
+      if (protection !== undefined) receive.onAuthentic(nowUs, packetNumber, protection)
+      return protection
+    }
+    const old = take(0, 0, 4)
     const next = receive.select(1000, 1, 12)
     expect(next).not.toBe(old)
     expect(receive.epoch).toBe(0)
-    receive.onAuthentic(1000, 12)
+    expect(take(1000, 1, 12)).toBe(next)
     expect(receive.epoch).toBe(1)
-    expect(receive.select(2000, 0, 5)).toBe(old)
-    receive.onAuthentic(2000, 5)
+    expect(take(2000, 0, 5)).toBe(old)
     expect(receive.epoch).toBe(1)
-    expect(receive.select(2000, 1, 11)).toBe(next)
-    receive.onAuthentic(2000, 11)
-    expect(receive.select(3_001_001, 0, 6)).toBeUndefined()
-    const third = receive.select(3_001_001, 0, 40)
-    expect(third).not.toBe(old)
-    receive.onAuthentic(3_001_001, 40)
+    expect(take(2000, 1, 11)).toBe(next)
+    expect(take(3_001_001, 0, 6)).toBeUndefined()
+    expect(take(3_001_001, 0, 40)).not.toBe(old)
     expect(receive.epoch).toBe(2)
   })
 

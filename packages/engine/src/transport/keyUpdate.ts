@@ -39,7 +39,6 @@ export class ReceiveKeys {
   #previous: PacketProtection | undefined
   #previousUntilUs = 0
   #next: PacketProtection | undefined
-  #selected: PacketProtection | undefined
   epoch = 0
 
   constructor(schedule: ProtectionSchedule) {
@@ -49,22 +48,20 @@ export class ReceiveKeys {
 
   /** The protection to open a packet with; undefined where its keys are gone. */
   select(nowUs: number, epochBit: number, packetNumber: number): PacketProtection | undefined {
-    if ((this.epoch & 1) === epochBit) this.#selected = this.#current
-    else if (packetNumber < this.#firstPacket) {
+    if ((this.epoch & 1) === epochBit) return this.#current
+    if (packetNumber < this.#firstPacket) {
       if (nowUs > this.#previousUntilUs) this.#previous = undefined
-      this.#selected = this.#previous
-    } else {
-      this.#next ??= this.#schedule.epoch(this.epoch + 1)
-      this.#selected = this.#next
+      return this.#previous
     }
-    return this.#selected
+    this.#next ??= this.#schedule.epoch(this.epoch + 1)
+    return this.#next
   }
 
-  /** The packet that `select` was last asked for was authentic. */
-  onAuthentic(nowUs: number, packetNumber: number): void {
-    if (this.#selected === this.#current) {
+  /** A packet was authentic under a protection that `select` gave. */
+  onAuthentic(nowUs: number, packetNumber: number, protection: PacketProtection): void {
+    if (protection === this.#current) {
       this.#firstPacket = Math.min(this.#firstPacket, packetNumber)
-    } else if (this.#selected !== undefined && this.#selected === this.#next) {
+    } else if (protection === this.#next) {
       this.#previous = this.#current
       this.#previousUntilUs = nowUs + PREVIOUS_EPOCH_US
       this.#current = this.#next

@@ -88,12 +88,12 @@ export class MtuSearch {
     }
   }
 
-  /** Nothing above this size can be sent, or a larger one may be tried again. */
-  setLimit(nowUs: number, bytes: number): void {
-    if (bytes === this.#limitBytes) return
-    this.#limitBytes = bytes
-    this.currentBytes = Math.min(this.currentBytes, bytes)
-    if (this.#nextUs !== Number.POSITIVE_INFINITY) this.#restart(nowUs)
+  /** The socket refused a datagram of this size, which is more than the interface carries: the usual size below it is next. */
+  onTooLarge(nowUs: number, bytes: number): void {
+    if (bytes > this.#limitBytes || bytes <= this.#baseBytes) return
+    this.#limitBytes = USUAL_BYTES.findLast((usual) => usual < bytes && usual > this.#baseBytes) ?? this.#baseBytes
+    this.currentBytes = Math.min(this.currentBytes, this.#limitBytes)
+    this.#restart(nowUs)
   }
 
   /** Nothing gets through any more: perhaps the size is to blame (RFC 8899 §4.3). */

@@ -13,19 +13,19 @@ const receiver = () => {
   const opener = new PacketOpener(ID, LANE, second.receive, {
     onPacket: (_nowUs, _pathId, packetNumber) => opened.push(packetNumber),
   })
-  const seal = first.send.epoch(0)
+  const seal = (epoch: number) => first.send.epoch(epoch)
   /** Joins packets of these sizes, numbered from `from`. */
   const joined = (from: number, sizes: readonly number[]): Uint8Array => {
     const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0))
     let at = 0
     sizes.forEach((size, i) => {
       writePacketHeader(bytes, at, 0, LANE, size, ID, from + i)
-      seal.seal(bytes, at, 16, size - 32, from + i)
+      seal(0).sealTrain(bytes, at, at + size, size, 16, from + i)
       at += size
     })
     return bytes
   }
-  return { opener, opened, joined }
+  return { opener, opened, joined, seal }
 }
 
 describe('opening packets', () => {
@@ -74,8 +74,7 @@ describe('opening packets', () => {
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, looksRight) => {
         const { opener, opened } = receiver()
         if (looksRight && bytes.length >= 33) writePacketHeader(bytes, 0, 0, LANE, bytes.length, ID, 1)
-        opener.openRead(0, 1, bytes.slice(), bytes.length)
-        opener.openDatagram(0, 1, bytes, 0, bytes.length)
+        opener.openRead(0, 1, bytes, bytes.length)
         expect(opened).toEqual([])
       }),
     )
@@ -84,18 +83,45 @@ describe('opening packets', () => {
   test('a packet is opened once', () => {
     const { opener, opened, joined } = receiver()
     const read = joined(5, [100])
-    opener.openDatagram(0, 1, read.slice(), 0, 100)
-    opener.openDatagram(0, 1, read.slice(), 0, 100)
+    opener.openRead(0, 1, read.slice(), 100)
+    opener.openRead(0, 1, read.slice(), 100)
     expect(opened).toEqual([5])
     expect([opener.packetsReceived, opener.packetsDropped, opener.packetsCorrupted]).toEqual([1, 1, 0])
   })
 
-  test('a datagram whose length differs from its header is dropped', () => {
+  test('a packet that stands twice in one read is opened once', () => {
     const { opener, opened, joined } = receiver()
     const read = joined(5, [100, 100])
-    opener.openDatagram(0, 1, read, 0, 200)
-    opener.openDatagram(0, 1, read, 0, 99)
+    read.copyWithin(100, 0, 100)
+    opener.openRead(0, 1, read, read.length)
+    expect(opened).toEqual([5])
+    expect([opener.packetsReceived, opener.packetsDropped]).toEqual([1, 1])
+  })
+
+  test('a read may hold more packets than a train', () => {
+    const { opener, opened, joined } = receiver()
+    const read = joined(0, Array(150).fill(40))
+    opener.openRead(0, 1, read, read.length)
+    expect(opened).toEqual(Array.from({ length: 150 }, (_, i) => i))
+  })
+
+  test('a read may hold packets of two key epochs', () => {
+    const { opener, opened, joined, seal } = receiver()
+    const read = joined(0, [60, 60, 60, 60])
+    for (const i of [2, 3]) {
+      writePacketHeader(read, 60 * i, 1, LANE, 60, ID, i)
+      read.fill(0, 60 * i + 16, 60 * i + 60)
+      seal(1).sealTrain(read, 60 * i, 60 * i + 60, 60, 16, i)
+    }
+    opener.openRead(0, 1, read, read.length)
+    expect(opened).toEqual([0, 1, 2, 3])
+    expect(opener.epoch).toBe(1)
+  })
+
+  test('a datagram that was cut on the way is dropped', () => {
+    const { opener, opened, joined } = receiver()
+    opener.openRead(0, 1, joined(5, [100]), 99)
     expect(opened).toEqual([])
-    expect(opener.packetsDropped).toBe(2)
+    expect(opener.packetsDropped).toBe(1)
   })
 })

@@ -10,6 +10,7 @@ export class PacketSealer {
   readonly #lane: number
   readonly #keys: SendKeys
   readonly #recovery: Recovery
+  #firstPacketNumber = 0
 
   packetsSent = 0
   bytesSent = 0
@@ -31,18 +32,27 @@ export class PacketSealer {
     return this.#keys.epoch
   }
 
+  /** A train begins: all its packets are of one key epoch. */
+  startTrain(): void {
+    this.#firstPacketNumber = this.#recovery.packets.next
+    this.#keys.prepare(this.#firstPacketNumber, this.#recovery.detector.largestAcked)
+  }
+
   /**
-   * Seals the packet at `at` whose frames end at `end` under the next packet number, and returns its size. The caller
-   * then tells the ring of sent packets, which gives out that number.
+   * Gives the packet at `at`, whose frames end at `end`, the next packet number, and returns its size. The caller then
+   * tells the ring of sent packets, which gives out that number.
    */
-  seal(out: Uint8Array, at: number, end: number): number {
-    const packetNumber = this.#recovery.packets.next
-    this.#keys.prepare(packetNumber, this.#recovery.detector.largestAcked)
+  writeHeader(out: Uint8Array, at: number, end: number): number {
     const size = end - at + PACKET_TAG_BYTES
+    const packetNumber = this.#recovery.packets.next
     writePacketHeader(out, at, this.#keys.epoch, this.#lane, size, this.#connectionId, packetNumber)
-    this.#keys.protection.seal(out, at, PACKET_HEADER_BYTES, end - at - PACKET_HEADER_BYTES, packetNumber)
     this.packetsSent += 1
     this.bytesSent += size
     return size
+  }
+
+  /** Seals the train `out[0, length)`, whose packets have `segmentBytes` each but the last. */
+  seal(out: Uint8Array, length: number, segmentBytes: number): void {
+    this.#keys.protection.sealTrain(out, 0, length, segmentBytes, PACKET_HEADER_BYTES, this.#firstPacketNumber)
   }
 }

@@ -1,15 +1,15 @@
 /**
- * Which chunk goes next, and the buffers of those under way: the sending connection's `ChunkSource`.
+ * Which chunk goes next, and the buffers of those under way: what the lanes of a sending session take their chunks from.
  *
- * A chunk waits in `todo`, is read ahead into a buffer, is sent segment by segment within the receiver's credit, and is
- * held until every byte of it was acknowledged by the transport. Whether it is durable at the receiver is not known
- * here: the session above follows that.
+ * A chunk waits in `todo`, is read ahead into a buffer, is taken by a lane within the receiver's credit, and is held until
+ * that lane's transport has every byte of it acknowledged. Whether it is durable at the receiver is not known here: the
+ * session above follows that.
  */
 import { assert } from '@godwit/protocol/assert'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import { CREDIT_MIN_CHUNK_BYTES } from '@godwit/protocol/limits'
 import { RangeSet } from '@godwit/protocol/rangeSet'
-import type { ChunkSource, Segment } from '../transport/types.js'
+import { creditOf } from './credit.js'
+import type { ChunkFeed, ReadyChunk } from './laneSource.js'
 import type { BufferPool, SenderIo } from './ports.js'
 
 /** Bytes read ahead of what is being sent: enough to hide a disk's latency, few enough to stay in the cache. */
@@ -19,23 +19,13 @@ const READ_AHEAD_CHUNKS = 256
 /** Bytes of all buffers held, sent and not yet acknowledged ones included. */
 const HELD_BYTES_MAX = 128 * 1024 * 1024
 
-interface HeldChunk {
-  readonly chunk: number
-  readonly length: number
-  readonly buffer: Uint8Array
-  readonly hash: Uint8Array
-  readonly acked: RangeSet
-  state: 'reading' | 'ready' | 'sending' | 'sent'
-  /** Bytes handed to the transport for the first time. */
-  sentBytes: number
-  /** The receiver dropped it after it was sent: it goes again once its last bytes are acknowledged. */
+interface HeldChunk extends ReadyChunk {
+  state: 'reading' | 'ready' | 'taken'
+  /** The receiver dropped it: it goes again once its lane has done with it. */
   isWantedAgain: boolean
 }
 
-/** What a chunk costs of the receiver's credit: its bytes, but never less than the least. */
-export const creditOf = (length: number): number => Math.max(length, CREDIT_MIN_CHUNK_BYTES)
-
-export class SendScheduler implements ChunkSource {
+export class ChunkSupply implements ChunkFeed {
   readonly #plan: ChunkPlan
   readonly #pool: BufferPool
   readonly #io: SenderIo
@@ -44,9 +34,8 @@ export class SendScheduler implements ChunkSource {
   #todo = new RangeSet()
   /** Chunks that the receiver asked for again: before all others. */
   #urgent = new RangeSet()
-  /** Read and not yet begun, in the order of reading. */
+  /** Read and not yet taken, in the order of reading. */
   readonly #ready: HeldChunk[] = []
-  #current: HeldChunk | undefined
   #heldBytes = 0
   #aheadBytes = 0
   #aheadChunks = 0
@@ -60,7 +49,7 @@ export class SendScheduler implements ChunkSource {
     this.#io = io
   }
 
-  /** Chunks not yet handed to the transport in full, and those held for retransmission. */
+  /** Whether nothing waits and nothing is held for retransmission. */
   get isDrained(): boolean {
     return this.#todo.isEmpty && this.#urgent.isEmpty && this.#held.size === 0
   }
@@ -68,6 +57,11 @@ export class SendScheduler implements ChunkSource {
   /** Whether every chunk that was asked for has been read. */
   get isAllRead(): boolean {
     return this.#todo.isEmpty && this.#urgent.isEmpty && this.#aheadChunks === 0
+  }
+
+  /** Whether a chunk can be taken now. */
+  get hasReady(): boolean {
+    return this.#nextReady() !== undefined
   }
 
   get heldBytes(): number {
@@ -92,7 +86,7 @@ export class SendScheduler implements ChunkSource {
       const held = this.#held.get(chunk)
       if (held !== undefined) {
         // It was whole over there, so every byte of it has left here; only the acknowledgement is still on its way.
-        if (wasDropped && held.state === 'sent') held.isWantedAgain = true
+        if (wasDropped && held.state === 'taken') held.isWantedAgain = true
         continue
       }
       this.#todo.remove(chunk, chunk + 1)
@@ -107,15 +101,13 @@ export class SendScheduler implements ChunkSource {
     this.#urgent.remove(start, end)
   }
 
-  /** Takes all chunks of a file out: it changed or cannot be read. */
+  /** Hands out nothing more. Buffers that lanes have taken are left to them. */
   stop(): void {
     this.#isStopped = true
     this.#todo = new RangeSet()
     this.#urgent = new RangeSet()
-    for (const held of this.#held.values()) if (held.state !== 'reading') this.#pool.give(held.buffer)
+    for (const held of this.#ready.splice(0)) this.#pool.give(held.buffer)
     for (const [chunk, held] of this.#held) if (held.state !== 'reading') this.#held.delete(chunk)
-    this.#ready.length = 0
-    this.#current = undefined
   }
 
   onChunkRead(chunk: number, hash: Uint8Array): void {
@@ -138,66 +130,49 @@ export class SendScheduler implements ChunkSource {
     this.#release(held)
   }
 
-  // ChunkSource
+  // ChunkFeed
 
-  next(maxBytes: number, out: Segment): boolean {
-    let current = this.#current
-    if (current === undefined) {
-      const candidate = this.#ready[0]
-      if (candidate === undefined) return false
-      const cost = creditOf(candidate.length)
-      if (this.#creditUsed + cost > this.#creditTotal) return false
-      this.#creditUsed += cost
-      this.#ready.shift()
-      this.#aheadBytes -= candidate.length
-      this.#aheadChunks -= 1
-      candidate.state = 'sending'
-      this.#current = candidate
-      current = candidate
-      this.#readAhead()
-    }
-    const length = Math.min(maxBytes, current.length - current.sentBytes)
-    out.chunk = current.chunk
-    out.offset = current.sentBytes
-    out.length = length
-    current.sentBytes += length
-    if (current.sentBytes === current.length) {
-      current.state = 'sent'
-      this.#current = undefined
-    }
-    return true
+  take(): ReadyChunk | undefined {
+    const next = this.#nextReady()
+    if (next === undefined) return undefined
+    this.#creditUsed += creditOf(next.length)
+    this.#ready.shift()
+    this.#aheadBytes -= next.length
+    this.#aheadChunks -= 1
+    next.state = 'taken'
+    this.#readAhead()
+    return next
   }
 
-  holds(chunk: number): boolean {
+  onChunkAcked(chunk: number): void {
     const held = this.#held.get(chunk)
-    return held !== undefined && (held.state === 'sending' || held.state === 'sent')
-  }
-
-  copy(segment: Segment, target: Uint8Array, targetOffset: number): void {
-    const held = this.#held.get(segment.chunk)
-    assert(held !== undefined, 'a segment of a chunk that is not held')
-    target.set(held.buffer.subarray(segment.offset, segment.offset + segment.length), targetOffset)
-  }
-
-  copyHash(chunk: number, target: Uint8Array, targetOffset: number): void {
-    const held = this.#held.get(chunk)
-    assert(held !== undefined, 'the hash of a chunk that is not held')
-    target.set(held.hash, targetOffset)
-  }
-
-  onSegmentAcked(chunk: number, offset: number, length: number): void {
-    const held = this.#held.get(chunk)
-    if (held === undefined || held.state === 'reading') return
-    held.acked.add(offset, offset + length)
-    if (held.state === 'sent' && held.acked.size === held.length) {
-      this.#release(held)
-      if (held.isWantedAgain) this.#urgent.add(chunk, chunk + 1)
-      this.#readAhead()
-    }
+    if (held === undefined || held.state !== 'taken') return
+    this.#release(held)
+    if (held.isWantedAgain) this.#urgent.add(chunk, chunk + 1)
+    this.#readAhead()
   }
 
   onCredit(totalBytes: number): void {
     if (totalBytes > this.#creditTotal) this.#creditTotal = totalBytes
+  }
+
+  /** The lane that had taken these chunks is gone, and their buffers with it: they go again. */
+  onLaneLost(chunks: Iterable<number>): void {
+    for (const chunk of chunks) {
+      const held = this.#held.get(chunk)
+      if (held === undefined || held.state !== 'taken') continue
+      this.#held.delete(chunk)
+      this.#heldBytes -= held.length
+      this.#urgent.add(chunk, chunk + 1)
+    }
+    if (!this.#isStopped) this.#readAhead()
+  }
+
+  /** The first that was read, if the receiver's credit reaches for it. */
+  #nextReady(): HeldChunk | undefined {
+    const next = this.#ready[0]
+    if (next === undefined || this.#creditUsed + creditOf(next.length) > this.#creditTotal) return undefined
+    return next
   }
 
   #release(held: HeldChunk): void {
@@ -218,21 +193,13 @@ export class SendScheduler implements ChunkSource {
       if (chunk === undefined) return
       queue.remove(chunk, chunk + 1)
       const length = this.#plan.lengthOf(chunk)
-      const held: HeldChunk = {
-        chunk,
-        length,
-        buffer: this.#pool.take(length),
-        hash: new Uint8Array(32),
-        acked: new RangeSet(),
-        state: 'reading',
-        sentBytes: 0,
-        isWantedAgain: false,
-      }
-      this.#held.set(chunk, held)
+      const buffer = this.#pool.take(length)
+      const hash = new Uint8Array(32)
+      this.#held.set(chunk, { chunk, length, buffer, hash, state: 'reading', isWantedAgain: false })
       this.#heldBytes += length
       this.#aheadBytes += length
       this.#aheadChunks += 1
-      this.#io.readChunk(chunk, held.buffer, length)
+      this.#io.readChunk(chunk, buffer, length)
     }
   }
 }
