@@ -41,7 +41,6 @@ export class PeerSession {
   /** The number that the log gave it; 0 until it is recorded as opened. */
   number = 0
   isEstablished = false
-  readonly startedAt = performance.now()
 
   constructor(socket: PeerSocket, parts: LaneParts) {
     this.#socket = socket

@@ -26,8 +26,6 @@ import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
 import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
 import type { RunContext } from './runContext.js'
 
-/** A session younger than this is not given up because the sender says that it is there again. */
-const FRESH_SESSION_MS = 3000
 /** Names at the top of a transfer that its record keeps. */
 const TOP_NAMES_KEPT = 1000
 
@@ -65,11 +63,6 @@ export class ReceiverData {
 
   get isEstablished(): boolean {
     return this.#session?.isEstablished === true
-  }
-
-  /** Whether it has just begun: a sender that says it is there again means this session. */
-  get isFresh(): boolean {
-    return this.#session !== undefined && performance.now() - this.#session.startedAt < FRESH_SESSION_MS
   }
 
   close(code: CloseCode): void {

@@ -7,24 +7,28 @@ import { randomBytes } from 'node:crypto'
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ERRORS, ok } from '@godwit/protocol/errors'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
+import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
 import { Secret } from '../crypto/secret.js'
+import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
+import { openPeerSocket } from '../network/peerSocket.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { mirroredEventOf } from './mirroredEvents.js'
+import { PeerSession } from './peerSession.js'
 import { ReceiverConnector } from './receiverConnector.js'
 import { ReceiverData } from './receiverData.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { Serial } from './serial.js'
-import { isWakeMessage } from './wakeMessage.js'
 
 /** Milliseconds before another try to join the room. */
 const JOIN_RETRY_MS = 2000
@@ -39,15 +43,19 @@ export class ReceiverRun implements Run {
   #token = ''
   /** Our id in the room. */
   #receiver = ''
+  readonly #candidatePolicy: CandidatePolicy
   readonly #connector: ReceiverConnector
   readonly #data: ReceiverData
   #joinTimer: NodeJS.Timeout | undefined
+  /** Why the rendezvous says that the room is over for us; it counts once no session stands. */
+  #roomEnd: Failure | undefined
   #isStopped = false
   #isOver = false
 
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
+    this.#candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(context.listenHost)) }
     const shared = {
       context,
       transferId,
@@ -63,12 +71,13 @@ export class ReceiverRun implements Run {
         this.#connector.reset()
         await this.#connector.confirmUse()
       },
-      onLost: () => this.#connect(),
+      onLost: () => this.#onSessionLost(),
       onCompletionKnown: () => this.#onCompletionKnown(),
     })
     this.#connector = new ReceiverConnector({
       ...shared,
-      client: () => this.#client,
+      candidatePolicy: this.#candidatePolicy,
+      openSession: () => this.#openSession(),
       post: async (message) => {
         await this.#link?.post(message)
       },
@@ -147,7 +156,8 @@ export class ReceiverRun implements Run {
 
   /** Enters the room and watches it; true when that stands. */
   async #join(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
-    if (this.#link !== undefined) return true
+    // A session that stands needs no room.
+    if (this.#link !== undefined || this.#data.isEstablished) return true
     if (projection.transfer.status === 'none') return false
     const secrets = await this.#secrets()
     if (!secrets.ok) {
@@ -159,11 +169,12 @@ export class ReceiverRun implements Run {
     this.#client = client
     const joined = await client.join(this.#token, record.nameplate ?? '')
     if (!joined.ok) {
-      await this.#onJoinFailure(joined.failure, projection.transfer.status === 'completed')
+      await this.#onJoinFailure(joined.failure)
       return false
     }
     this.#roomId = joined.value.roomId
     this.#receiver = joined.value.receiver
+    this.#roomEnd = undefined
     await this.#execute({
       type: 'enterRoom',
       roomId: this.#roomId,
@@ -187,16 +198,14 @@ export class ReceiverRun implements Run {
     return true
   }
 
-  async #onJoinFailure(failure: Failure, isCompleted: boolean): Promise<void> {
+  async #onJoinFailure(failure: Failure): Promise<void> {
     this.#context.logger.warn({ transferId: this.transferId }, `not in the room yet: ${describe(failure)}`)
     if (ERRORS[failure.code].exit === 'network') {
       clearTimeout(this.#joinTimer)
       this.#joinTimer = setTimeout(() => this.#spawn(() => this.#sync()), JOIN_RETRY_MS)
       return
     }
-    // A sender that has closed its room knows all that it wants to know.
-    if (isCompleted) await this.#onCompletionKnown()
-    else await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+    await this.#onRoomEnd(failure)
   }
 
   async #secrets(): Promise<Result<TransferSecrets>> {
@@ -225,6 +234,18 @@ export class ReceiverRun implements Run {
     }
   }
 
+  async #openSession(): Promise<PeerSession | undefined> {
+    const { plane, listenHost, logger } = this.#context
+    const rendezvous = this.#client
+    if (rendezvous === undefined) return undefined
+    const opened = await openPeerSocket({ plane, rendezvous, listenHost })
+    if (opened.ok) {
+      return new PeerSession(opened.value, { plane, rendezvous, listenHost, candidatePolicy: this.#candidatePolicy })
+    }
+    logger.error({ transferId: this.transferId }, describe(opened.failure))
+    return undefined
+  }
+
   #own({ transfer }: TransferProjection): Receiver | undefined {
     return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#receiver)
   }
@@ -232,40 +253,50 @@ export class ReceiverRun implements Run {
   async #onItem(item: RoomFeedItem): Promise<void> {
     if (item.kind === 'message') {
       const message = new Uint8Array(Buffer.from(item.body, 'base64'))
-      if (isWakeMessage(message)) this.#onSenderBack()
-      else await this.#connector.onMessage(message)
+      const wake = decodeWake(message)
+      if (wake === undefined) await this.#connector.onMessage(message)
+      else await this.#onWake(wake)
       return
     }
     const event = mirroredEventOf(item)
     if (event !== undefined) await this.#execute({ type: 'mirrorRoomEvent', event })
     if (item.event.type === 'RoomLocked') await this.#failUnlessPaired({ code: 'ERR_ROOM_LOCKED' })
     if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#receiver) {
-      if (event.data.reason === 'wrongCode') await this.#fail({ code: 'ERR_WRONG_CODE' })
-      else if (event.data.reason === 'completed') await this.#onRoomClosed('completed')
-      else if (event.data.reason === 'timeout') await this.#failUnlessPaired({ code: 'ERR_PEER_TIMEOUT' })
+      if (event.data.reason === 'wrongCode') await this.#failUnlessPaired({ code: 'ERR_WRONG_CODE' })
+      else if (event.data.reason === 'completed') await this.#onRoomEnd({ code: 'ERR_ROOM_CLOSED' })
+      else if (event.data.reason === 'timeout') await this.#onPutOut()
     }
-    if (event?.type === 'RoomClosed') await this.#onRoomClosed(event.data.reason)
+    if (event?.type === 'RoomClosed') {
+      const isCancelled = event.data.reason === 'cancelled'
+      await this.#onRoomEnd({ code: isCancelled ? 'ERR_CANCELLED_BY_PEER' : 'ERR_ROOM_CLOSED' })
+    }
   }
 
-  async #onRoomClosed(reason: string): Promise<void> {
+  /** While a session stands, what ends it is said in it, under its keys: the rendezvous is not asked. */
+  async #onRoomEnd(failure: Failure): Promise<void> {
+    this.#roomEnd = failure
+    if (this.#data.isEstablished) return
     const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (reason === 'cancelled') return this.#fail({ code: 'ERR_CANCELLED_BY_PEER' })
-    // While a session runs the room is not needed; a sender that is complete has dealt with this receiver.
-    if (!this.#data.isEstablished) await this.#fail({ code: 'ERR_ROOM_CLOSED' })
+    // A sender that is complete has dealt with this receiver.
+    if (projection?.transfer.status === 'completed') await this.#onCompletionKnown()
+    else await this.#fail(failure)
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
     await this.#link?.stop()
     this.#link = undefined
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (!this.#data.isEstablished) await this.#fail(failure)
+    await this.#onRoomEnd(failure)
   }
 
-  /** The sender's node started again: the old session is dead, whatever its timers say. */
-  #onSenderBack(): void {
-    if (this.#data.isFresh || this.#isStopped || this.#isOver) return
+  #onSessionLost(): void {
+    const end = this.#roomEnd
+    if (end === undefined) this.#connect()
+    else this.#spawn(() => this.#onRoomEnd(end))
+  }
+
+  /** The sender has no session with us: the one that we have is dead, whatever its timers say. */
+  async #onWake(wake: SignedWake | null): Promise<void> {
+    if (this.#isStopped || this.#isOver || !(await this.#connector.believes(wake))) return
     if (this.#data.isOpen) this.#data.close('replaced')
     else this.#connector.restart()
   }
@@ -301,6 +332,13 @@ export class ReceiverRun implements Run {
     await this.#sync()
   }
 
+  /** Our place went to somebody else, since we did not pair in time. Another try is another receiver, with its own token. */
+  async #onPutOut(): Promise<void> {
+    if (await this.#connector.hasPaired()) return
+    await this.#context.secrets.update(this.transferId, (secrets) => secrets && { ...secrets, roomToken: null })
+    await this.#fail({ code: 'ERR_PEER_TIMEOUT' })
+  }
+
   async #leaveRoom(): Promise<void> {
     if (this.#client !== undefined && this.#roomId !== '') await this.#client.leave(this.#token, this.#roomId)
   }
@@ -311,8 +349,9 @@ export class ReceiverRun implements Run {
     clearTimeout(this.#joinTimer)
     void this.#link?.stop()
     if (ended === undefined) return
-    this.#context.records.update(this.transferId, { ended })
+    // First: a transfer that is marked as ended is not looked at again.
     await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended })
   }
 
   #execute(command: TransferCommand) {

@@ -6,10 +6,10 @@
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { receiverOf } from '@godwit/engine/domain/transfer/state'
 import { MailboxResponder } from '@godwit/engine/handshake/mailboxResponder'
-import { RoomPassphrase } from '@godwit/engine/handshake/pairingKeys'
 import type { RoomIdentity } from '@godwit/engine/handshake/pairingResponder'
 import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
 import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
+import { wakesFor } from '@godwit/engine/handshake/wake'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import type { CandidatePolicy } from '@godwit/protocol/candidates'
@@ -19,7 +19,6 @@ import type { Failure, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
-import { makeOfferPreview } from '@godwit/protocol/offer'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
@@ -33,8 +32,8 @@ import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport } from './peerSession.js'
 import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
 import type { RunContext } from './runContext.js'
+import type { SenderRoom } from './senderRoom.js'
 import { guessesMax } from './senderRun.js'
-import { wakeMessage } from './wakeMessage.js'
 
 /** Milliseconds that the session stays after the receiver's completion is recorded, for it to hear of it. */
 const CONFIRMING_MS = 10_000
@@ -45,9 +44,11 @@ export interface SenderPeerOptions {
   readonly context: RunContext
   readonly transferId: string
   readonly receiver: string
+  readonly room: SenderRoom
   readonly client: () => RendezvousClient | undefined
-  readonly post: (message: Uint8Array) => Promise<boolean>
-  readonly command: (command: RoomCommandInput['command']) => Promise<void>
+  /** Leaves a message for the receiver; nothing here waits for the rendezvous to answer. */
+  readonly post: (message: Uint8Array) => void
+  readonly command: (command: RoomCommandInput['command']) => void
   readonly execute: (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
   readonly spawn: (task: () => Promise<void>) => void
   readonly sync: () => void
@@ -61,8 +62,11 @@ export class SenderPeer {
   #resumption: ResumptionSecrets | null = null
   /** The socket of a handshake under way, until its keys are there. */
   #prepared: PeerSession | undefined
-  #preparedTimer: NodeJS.Timeout | undefined
+  /** The run under way and the end of its time. */
+  #runId: string | null = null
+  #runTimer: NodeJS.Timeout | undefined
   #session: PeerSession | undefined
+  #isClosing = false
   #confirmingTimer: NodeJS.Timeout | undefined
   #plan: ChunkPlan | undefined
   #hashes: Uint8Array = new Uint8Array(0)
@@ -90,8 +94,23 @@ export class SenderPeer {
     return this.#confirmingTimer !== undefined
   }
 
-  wake(): void {
-    void this.#options.post(wakeMessage())
+  /** Whether a session with this receiver works. */
+  get isEstablished(): boolean {
+    return this.#session?.isEstablished === true && !this.#isClosing
+  }
+
+  /** Asks the receiver to come for a session where there is none on this side. */
+  async wake(): Promise<void> {
+    if (this.#session !== undefined && !this.#isClosing) return
+    const { context, transferId, receiver, post } = this.#options
+    const secrets = await context.secrets.read(transferId)
+    if (!secrets.ok || secrets.value === null) return
+    for (const message of wakesFor(context.crypto, resumptionOf(secrets.value, receiver))) post(message)
+  }
+
+  /** The rendezvous says that the receiver has left: while a session works, that will say so itself. */
+  onLeft(): void {
+    if (!this.isEstablished) this.close('done')
   }
 
   async onMessage(message: Uint8Array): Promise<void> {
@@ -117,7 +136,8 @@ export class SenderPeer {
   close(code: CloseCode): void {
     clearTimeout(this.#confirmingTimer)
     this.#confirmingTimer = undefined
-    this.#dropPrepared()
+    this.#endRun()
+    this.#isClosing = true
     this.#session?.close(code)
   }
 
@@ -134,17 +154,10 @@ export class SenderPeer {
     if (!read.ok || read.value === null) return false
     const secrets = read.value
     this.#resumption = resumptionOf(secrets, receiver)
-    const mayPair =
-      transfer.status === 'active' && known.phase.is === 'admitted' && !(transfer.run.room?.isLocked ?? false)
-    if (!mayPair || secrets.passphrase === null || secrets.roomSalt === null || secrets.roomKey === null) {
-      this.#room = null
-      return true
-    }
-    this.#room ??= {
-      passphrase: new RoomPassphrase(context.crypto, secrets.passphrase.text.bytes(), secrets.roomSalt.bytes()),
-      roomKey: { publicKey: secrets.roomKey.publicKey.bytes(), secretKey: secrets.roomKey.secretKey.bytes() },
-      offer: makeOfferPreview(record.names, record.fileCount, record.totalBytes),
-    }
+    const isLocked = transfer.run.room?.isLocked ?? false
+    if (isLocked) this.#options.room.close()
+    const mayPair = transfer.status === 'active' && known.phase.is === 'admitted' && !isLocked
+    this.#room = mayPair ? this.#options.room.identity(secrets) : null
     return true
   }
 
@@ -154,28 +167,45 @@ export class SenderPeer {
       case 'ignored':
         return
       case 'send':
-        await post(step.message)
+        this.#timeRun()
+        post(step.message)
         return
       case 'paired':
         if (!(await this.#store(step.pairing.resumption))) return
         await execute({ type: 'pair', receiver, name: step.pairing.peer.deviceName })
         // Before the message: when the receiver gets it and probes, our NAT is open for it.
         await this.#start(step.pairing)
-        if (step.message !== null) await post(step.message)
+        if (step.message !== null) post(step.message)
         return
       case 'resumed':
         if (!(await this.#store(step.session.resumption))) return
         // A receiver that tries again takes a failed transfer up with it.
         await this.#takeUp()
         await this.#start(step.session)
-        if (step.message !== null) await post(step.message)
+        if (step.message !== null) post(step.message)
         return
       case 'failed':
-        this.#dropPrepared()
-        if (step.message !== null) await post(step.message)
+        this.#endRun()
+        if (step.message !== null) post(step.message)
         if (step.countsAsGuess) await this.#countGuess()
         return
     }
+  }
+
+  /** A handshake has HANDSHAKE_TIMEOUT_MS from its first message to its last. */
+  #timeRun(): void {
+    const { runId } = this.#responder
+    if (runId === this.#runId) return
+    this.#runId = runId
+    clearTimeout(this.#runTimer)
+    this.#runTimer = setTimeout(() => this.#options.spawn(async () => this.#endRun()), HANDSHAKE_TIMEOUT_MS)
+  }
+
+  #endRun(): void {
+    clearTimeout(this.#runTimer)
+    this.#runId = null
+    this.#responder.end()
+    this.#dropPrepared()
   }
 
   async #takeUp(): Promise<void> {
@@ -193,8 +223,7 @@ export class SenderPeer {
     const failed = events.filter(({ type }) => type === 'GuessFailed').length
     const guessesLeft = Math.max(0, guessesMax(record) - failed - 1)
     await execute({ type: 'guessFailed', receiver, guessesLeft })
-    if (guessesLeft === 0) await execute({ type: 'lockRoom' })
-    await this.#options.command({ type: 'guessFailed', receiver })
+    this.#options.command({ type: 'guessFailed', receiver })
   }
 
   async #store(resumption: ResumptionSecrets): Promise<boolean> {
@@ -224,21 +253,19 @@ export class SenderPeer {
       candidatePolicy: this.#candidatePolicy,
     })
     this.#prepared = prepared
-    this.#preparedTimer = setTimeout(() => this.#dropPrepared(), HANDSHAKE_TIMEOUT_MS)
     return prepared.candidates
   }
 
   #dropPrepared(): void {
-    clearTimeout(this.#preparedTimer)
     this.#prepared?.close('done')
     this.#prepared = undefined
   }
 
   async #start(keys: SessionKeys): Promise<void> {
     const { context, transferId, execute, receiver, spawn } = this.#options
-    clearTimeout(this.#preparedTimer)
     const session = this.#prepared
     this.#prepared = undefined
+    this.#endRun()
     const manifest = context.records.readManifest(transferId)
     const sources = await context.records.readSources(transferId)
     const projection = await context.log.read(transferId)
@@ -255,6 +282,7 @@ export class SenderPeer {
     this.#session?.close('replaced')
     await this.#loseSession('ERR_SESSION_LOST')
     this.#session = session
+    this.#isClosing = false
     session.start(
       keys,
       { role: 'sender', manifest, sources, fileHashes: this.#hashes, lanes: lanesOf(context.records.get(transferId)) },
@@ -315,7 +343,7 @@ export class SenderPeer {
         return
       case 'declined':
         await execute({ type: 'decline', receiver })
-        await this.#options.command({ type: 'dismiss', receiver, reason: 'failed' })
+        this.#options.command({ type: 'dismiss', receiver, reason: 'failed' })
         session.close('done')
         await this.#failIfAlone({ code: 'ERR_DECLINED' })
         return
@@ -358,7 +386,7 @@ export class SenderPeer {
         }, CONFIRMING_MS)
         await execute({ type: 'completeReceiver', receiver, bytes: report.bytes, seconds: report.seconds })
         session.command({ type: 'confirmCompletion' })
-        await this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
+        this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
         return
       }
       case 'peerFailed':

@@ -5,7 +5,7 @@
  */
 
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Receiver } from '@godwit/engine/domain/transfer/state'
+import { type Receiver, receiverOf, type Run as TransferRun } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure, Result } from '@godwit/protocol/errors'
@@ -19,11 +19,13 @@ import type { TransferRecord } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
+import { Admissions } from './admissions.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { SenderPeer } from './senderPeer.js'
+import { SenderRoom } from './senderRoom.js'
 import { Serial } from './serial.js'
 
 /** Phases of a receiver that has a place in the room. */
@@ -36,6 +38,9 @@ export class SenderRun implements Run {
   readonly #context: RunContext
   readonly #serial = new Serial()
   readonly #peers = new Map<string, SenderPeer>()
+  readonly #room: SenderRoom
+  readonly #admissions = new Admissions()
+  #admissionTimer: NodeJS.Timeout | undefined
   #link: RoomLink | undefined
   #client: RendezvousClient | undefined
   #roomId = ''
@@ -44,12 +49,15 @@ export class SenderRun implements Run {
   #isOver = false
   #isPaused = false
   #retryTimer: NodeJS.Timeout | undefined
+  /** Why the rendezvous says that the room is over; it counts once no session works. */
+  #roomEnd: Failure | undefined
   /** Why the room could not be opened yet. */
   openFailure: Failure | undefined
 
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
+    this.#room = new SenderRoom(context, transferId)
   }
 
   get isOver(): boolean {
@@ -67,9 +75,11 @@ export class SenderRun implements Run {
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#retryTimer)
+    clearTimeout(this.#admissionTimer)
     for (const peer of this.#peers.values()) peer.close('shutdown')
     await this.#link?.stop()
     await this.#serial.settled()
+    this.#room.close()
   }
 
   async #sync(): Promise<void> {
@@ -83,8 +93,10 @@ export class SenderRun implements Run {
     const { transfer } = projection
     switch (transfer.status) {
       case 'active':
-        if (await this.#enter(projection, record)) await this.#serve(record)
-        if (this.#isPaused) this.#wakeReceivers(projection)
+        if (this.#roomEnd === undefined ? await this.#enter(projection, record) : await this.#outlives(this.#roomEnd)) {
+          await this.#serve(record)
+        }
+        if (this.#isPaused) await this.#wakeReceivers(projection)
         this.#isPaused = false
         return
       case 'paused':
@@ -92,7 +104,9 @@ export class SenderRun implements Run {
         for (const peer of this.#peers.values()) peer.close('paused')
         return
       case 'failed':
-        // A failure that waiting can mend leaves the room open: the receiver may try again.
+        // A failure that waiting can mend leaves the room open: the receiver may try again. So may the user, in a room
+        // that is asked for anew.
+        this.#roomEnd = undefined
         for (const peer of this.#peers.values()) peer.fail({ code: transfer.code })
         return
       case 'cancelled':
@@ -134,13 +148,13 @@ export class SenderRun implements Run {
     })
     this.#link.start()
     // Receivers that were connected before a restart of this node learn at once that it is back.
-    this.#wakeReceivers(projection)
+    await this.#wakeReceivers(projection)
     return true
   }
 
   /** Tells those that are served to come for a session: what they had, or had begun, this side does not know any more. */
-  #wakeReceivers(projection: TransferProjection): void {
-    for (const { id, phase } of receiversOf(projection)) if (SERVED.includes(phase.is)) this.#peerOf(id).wake()
+  async #wakeReceivers(projection: TransferProjection): Promise<void> {
+    for (const { id, phase } of receiversOf(projection)) if (SERVED.includes(phase.is)) await this.#peerOf(id).wake()
   }
 
   async #onOpenFailure(failure: Failure): Promise<void> {
@@ -209,28 +223,76 @@ export class SenderRun implements Run {
     const waiting = run.receivers
       .filter(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
       .sort((a, b) => placeOf(a) - placeOf(b))
-    for (const receiver of waiting.slice(0, Math.max(0, record.capacity - served))) {
+    const free = Math.max(0, record.capacity - served)
+    for (const receiver of waiting.slice(0, free)) {
       const admitted = await this.#client?.command(this.#token, this.#roomId, { type: 'admit', receiver: receiver.id })
       if (admitted?.ok === false) {
         this.#context.logger.info({ transferId: this.transferId }, `not admitted: ${describe(admitted.failure)}`)
       }
     }
     for (const peer of this.#peers.values()) peer.setLimit(run.limit)
+    this.#putOutSilent(run, waiting.length > free)
+    if (run.room?.isLocked === true && !run.receivers.some(mayComplete)) {
+      await this.#execute({ type: 'fail', code: 'ERR_ROOM_LOCKED', detail: null })
+    }
+  }
+
+  /** Places of receivers that say nothing go to those who wait. */
+  #putOutSilent(run: TransferRun, isSomebodyWaiting: boolean): void {
+    const silent = run.receivers.filter((receiver) => receiver.phase.is === 'admitted' && !hasPaired(receiver))
+    const overdue = this.#admissions.look(
+      silent.map(({ id }) => id),
+      performance.now(),
+    )
+    clearTimeout(this.#admissionTimer)
+    if (!isSomebodyWaiting) return
+    for (const receiver of overdue.receivers) {
+      void this.#client?.command(this.#token, this.#roomId, { type: 'dismiss', receiver, reason: 'timeout' })
+    }
+    if (overdue.nextInMs !== undefined) {
+      this.#admissionTimer = setTimeout(() => this.#spawn(() => this.#sync()), overdue.nextInMs)
+    }
   }
 
   async #onItem(item: RoomFeedItem): Promise<void> {
     if (item.kind === 'message') {
-      if (item.from === 'owner') return
-      await this.#peerOf(item.from).onMessage(new Uint8Array(Buffer.from(item.body, 'base64')))
+      await this.#onMessage(item.from, new Uint8Array(Buffer.from(item.body, 'base64')))
       return
     }
     const event = mirroredEventOf(item)
     if (event === undefined) return
     await this.#execute({ type: 'mirrorRoomEvent', event })
-    if (event.type === 'ReceiverLeft') this.#peers.get(event.data.receiver)?.close('done')
-    if (event.type === 'RoomClosed' && event.data.reason === 'expired') {
-      await this.#execute({ type: 'fail', code: 'ERR_ROOM_CLOSED', detail: 'the room was open for too long' })
+    if (event.type === 'ReceiverLeft') this.#peers.get(event.data.receiver)?.onLeft()
+    if (event.type === 'RoomClosed') {
+      const isExpired = event.data.reason === 'expired'
+      const detail = isExpired ? 'the room was open for too long' : 'the rendezvous closed the room'
+      await this.#outlives({ code: 'ERR_ROOM_CLOSED', detail })
     }
+  }
+
+  /** Only of receivers that the log knows: a rendezvous could make up any number of them. */
+  async #onMessage(from: string, message: Uint8Array): Promise<void> {
+    if (!this.#peers.has(from)) {
+      const projection = await this.#context.log.read(this.transferId)
+      const isKnown = projection?.transfer.status !== 'none' && projection !== undefined
+      if (!isKnown || receiverOf(projection.transfer.run, from) === undefined) return
+    }
+    await this.#peerOf(from).onMessage(message)
+  }
+
+  /**
+   * The rendezvous says that the room is over. While sessions work it is not needed: true; what it was lost for fails the
+   * transfer when the last of them has ended.
+   */
+  async #outlives(failure: Failure): Promise<boolean> {
+    this.#roomEnd = failure
+    void this.#link?.stop()
+    this.#link = undefined
+    if ([...this.#peers.values()].some((peer) => peer.isEstablished)) return true
+    const projection = await this.#context.log.read(this.transferId)
+    if (projection?.transfer.status !== 'active') return false
+    await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+    return false
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
@@ -243,7 +305,7 @@ export class SenderRun implements Run {
       this.#retryTimer = setTimeout(() => this.#spawn(() => this.#sync()), OPEN_RETRY_MS)
       return
     }
-    await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+    await this.#outlives(failure)
   }
 
   #peerOf(receiver: string): SenderPeer {
@@ -253,11 +315,10 @@ export class SenderRun implements Run {
       context: this.#context,
       transferId: this.transferId,
       receiver,
+      room: this.#room,
       client: () => this.#client,
-      post: async (message) => (await this.#link?.post(message, receiver)) ?? false,
-      command: async (command) => {
-        await this.#client?.command(this.#token, this.#roomId, command)
-      },
+      post: (message) => void this.#link?.post(message, receiver),
+      command: (command) => void this.#client?.command(this.#token, this.#roomId, command),
       execute: (command) => this.#execute(command),
       spawn: (task) => this.#spawn(task),
       sync: () => this.#spawn(() => this.#sync()),
@@ -272,11 +333,14 @@ export class SenderRun implements Run {
 
   async #finish(ended?: TransferRecord['ended']): Promise<void> {
     this.#isOver = true
+    clearTimeout(this.#admissionTimer)
     for (const peer of this.#peers.values()) peer.close('done')
+    this.#room.close()
     void this.#link?.stop()
     if (ended === undefined) return
-    this.#context.records.update(this.transferId, { ended })
+    // First: a transfer that is marked as ended is not looked at again.
     await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended })
   }
 
   #execute(command: Parameters<RunContext['log']['execute']>[1]) {
@@ -300,3 +364,9 @@ const receiversOf = ({ transfer }: TransferProjection): readonly Receiver[] =>
 
 /** Those that were never put in line came before those that were. */
 const placeOf = ({ phase }: Receiver): number => (phase.is === 'inLine' ? phase.place : 0)
+
+/** The handshake has told the device's name, or an older session has. */
+const hasPaired = ({ name, sessionCount }: Receiver): boolean => name !== '' || sessionCount > 0
+
+/** Whether a receiver can still get everything in a room that takes nobody in any more. */
+const mayComplete = (receiver: Receiver): boolean => SERVED.includes(receiver.phase.is) && hasPaired(receiver)

@@ -62,6 +62,8 @@ export interface Receiver {
   readonly phase: ReceiverPhase
   /** The session that runs; undefined between two. */
   readonly session?: Session
+  /** Why it left the room, as the rendezvous says, while its session runs: it is gone when that ends. */
+  readonly leaving?: string
   /** Sessions so far. */
   readonly sessionCount: number
   /** Chunks that are durably at the receiver: sorted, disjoint, not adjacent. */
