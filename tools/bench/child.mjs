@@ -14,6 +14,10 @@ const TAIL_CHARACTERS = 4000
 export class Child {
   /** @type {Promise<ChildResult>} */
   finished
+  isOver = false
+  #said = new Set()
+  /** @type {Set<() => void>} */
+  #listeners = new Set()
 
   /**
    * @param {import('./cleanUp.mjs').CleanUp} cleanUp
@@ -40,6 +44,8 @@ export class Child {
     if (child.stdout !== null) {
       createInterface({ input: child.stdout }).on('line', (text) => {
         stdout = `${stdout}${text}\n`.slice(-TAIL_CHARACTERS)
+        this.#said.add(text)
+        for (const listener of [...this.#listeners]) listener()
         onLine?.(text)
       })
     }
@@ -51,11 +57,27 @@ export class Child {
     void this.finished.then(() => {
       // It is gone: there is nothing to end any more.
       this.isOver = true
+      for (const listener of [...this.#listeners]) listener()
       void forget()
     })
   }
 
-  isOver = false
+  /** Resolves when it has printed a line; rejects when it ends without. @param {string} text - the whole line. */
+  async said(text) {
+    while (!this.#said.has(text)) {
+      if (this.isOver) {
+        const { exitCode, stderr } = await this.finished
+        throw new Error(`ended with ${exitCode} before it said ${text}: ${stderr}`)
+      }
+      await new Promise((resolve) => {
+        const listener = () => {
+          this.#listeners.delete(listener)
+          resolve(undefined)
+        }
+        this.#listeners.add(listener)
+      })
+    }
+  }
 
   /** SIGKILL, and waits until it is gone. */
   async kill() {

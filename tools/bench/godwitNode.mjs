@@ -116,9 +116,14 @@ export class GodwitNode {
     return false
   }
 
+  /** Process ids, as far as they are known. */
+  processes() {
+    return processesOf(this.dataDir)
+  }
+
   /** @returns {NodeUsage} */
   usage() {
-    const { node, redis } = processesOf(this.dataDir)
+    const { node, redis } = this.processes()
     const usage = usageOf(node)
     const redisCpuSeconds = redis.reduce((sum, pid) => sum + usageOf(pid).cpuSeconds, 0)
     return { nodeCpuSeconds: usage.cpuSeconds, redisCpuSeconds, peakRssBytes: usage.peakRssBytes }

@@ -1,5 +1,6 @@
-/** Micro-benchmark of the send scheduler: what choosing, copying and acknowledging one packet's bytes of a file costs. */
-import { SendScheduler } from '@godwit/engine/transfer/sendScheduler'
+/** Micro-benchmark of a lane's chunks: what choosing, copying and acknowledging one packet's bytes of a file costs. */
+import { ChunkSupply } from '@godwit/engine/transfer/chunkSupply'
+import { LaneSource } from '@godwit/engine/transfer/laneSource'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 
@@ -15,15 +16,15 @@ export function schedulerOperations() {
       name: 'send scheduler: next, copy and ack 1,400 B',
       bytes: SEGMENT_BYTES,
       run: (times) => {
-        const scheduler = startedScheduler()
+        const source = startedSource()
         const packet = new Uint8Array(2048)
         const segment = { chunk: 0, offset: 0, length: 0 }
         const flight = new Float64Array(3 * FLIGHT_SEGMENTS)
         for (let i = 0; i < times; i++) {
           const at = 3 * (i % FLIGHT_SEGMENTS)
-          if (i >= FLIGHT_SEGMENTS) scheduler.onSegmentAcked(flight[at], flight[at + 1], flight[at + 2])
-          if (!scheduler.next(SEGMENT_BYTES, segment)) throw new Error('the scheduler has run dry')
-          scheduler.copy(segment, packet, 32)
+          if (i >= FLIGHT_SEGMENTS) source.onSegmentAcked(flight[at], flight[at + 1], flight[at + 2])
+          if (!source.next(SEGMENT_BYTES, segment)) throw new Error('the scheduler has run dry')
+          source.copy(segment, packet, 32)
           flight[at] = segment.chunk
           flight[at + 1] = segment.offset
           flight[at + 2] = segment.length
@@ -33,8 +34,8 @@ export function schedulerOperations() {
   ]
 }
 
-/** A scheduler whose disk answers at once. */
-function startedScheduler() {
+/** A lane whose chunks come from a disk that answers at once. */
+function startedSource() {
   /** @type {Uint8Array[]} */
   const free = []
   const pool = {
@@ -42,14 +43,14 @@ function startedScheduler() {
     give: (/** @type {Uint8Array} */ buffer) => void free.push(buffer),
   }
   const hash = new Uint8Array(32)
-  /** @type {SendScheduler | undefined} */
-  let scheduler
+  /** @type {ChunkSupply | undefined} */
+  let supply
   const io = {
-    readChunk: (/** @type {number} */ chunk) => scheduler?.onChunkRead(chunk, hash),
+    readChunk: (/** @type {number} */ chunk) => supply?.onChunkRead(chunk, hash),
     hashFile: () => {},
   }
-  scheduler = new SendScheduler(new ChunkPlan([FILE_BYTES]), pool, io)
-  scheduler.onCredit(FILE_BYTES * 2)
-  scheduler.start(new RangeSet())
-  return scheduler
+  supply = new ChunkSupply(new ChunkPlan([FILE_BYTES]), pool, io)
+  supply.onCredit(FILE_BYTES * 2)
+  supply.start(new RangeSet())
+  return new LaneSource(supply)
 }

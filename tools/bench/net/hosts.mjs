@@ -3,11 +3,14 @@
  * root and iproute2.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findProgram } from '../../setUp/paths.mjs'
 
 /** Namespaces begin with this and the number of the process that made them. */
 const PREFIX = 'gwbench'
+const LISTEN_MS = 10_000
+const POLL_MS = 50
 const NETNS_FOLDER = '/run/netns'
 
 /** Sysctls of each host: a run must not profit or suffer from what TCP remembers of the run before. */
@@ -19,7 +22,8 @@ const SYSCTLS = ['net.ipv4.tcp_no_metrics_save=1', 'net.ipv6.conf.all.disable_ip
 export function hostsMissing() {
   if (process.platform !== 'linux') return 'network namespaces need Linux'
   if (process.getuid?.() !== 0) return 'root is needed for network namespaces'
-  for (const program of ['ip', 'sysctl']) if (findProgram(program) === undefined) return `${program} is not installed`
+  for (const program of ['ip', 'ss', 'sysctl'])
+    if (findProgram(program) === undefined) return `${program} is not installed`
   return undefined
 }
 
@@ -72,9 +76,47 @@ export class Hosts {
 }
 
 /** @param {string} namespace @param {string} setting - `name=value`. */
-export function sysctl(namespace, setting) {
+function sysctl(namespace, setting) {
   execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', setting], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
+
+/**
+ * Sets the congestion control of TCP for what leaves this host over its device: on the route, since the default of a
+ * namespace can only be one that every user may choose.
+ *
+ * @param {Host} host @param {string} name
+ */
+export function useCongestionControl({ namespace, address, device }, name) {
+  const network = `${address.slice(0, address.lastIndexOf('.'))}.0/24`
+  ip('-n', namespace, 'route', 'replace', network, 'dev', device, 'src', address, 'congctl', name)
+}
+
+/**
+ * Resolves when a program on the host listens. Rejects when none does in time.
+ *
+ * @param {Host} host @param {'tcp' | 'udp'} protocol @param {number} port
+ */
+export async function untilListening({ namespace }, protocol, port) {
+  const args = [
+    'netns',
+    'exec',
+    namespace,
+    'ss',
+    '-H',
+    '-l',
+    '-n',
+    protocol === 'tcp' ? '-t' : '-u',
+    `sport = :${port}`,
+  ]
+  for (const deadline = performance.now() + LISTEN_MS; performance.now() < deadline; await sleep(POLL_MS)) {
+    if (spawnSync('ip', args, { encoding: 'utf8' }).stdout.trim() !== '') return
+  }
+  throw new Error(`nothing listens on ${protocol} port ${port} of ${namespace}`)
+}
+
+/** @param {string} name - of a congestion control of TCP: built in, or its module loaded. */
+export const hasCongestionControl = (name) =>
+  readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ').includes(name)
 
 /** Removes namespaces of runs that were killed: nobody else can. */
 function sweep() {

@@ -57,12 +57,22 @@ export function queueOf(samples) {
   return { medianMs: quantile(means, 0.5), p95Ms: quantile(means, 0.95), mostMs: most }
 }
 
+/** A sample in which less than this share of the busiest one's bytes were sent belongs to the talk before and after. */
+const ACTIVE_SHARE = 0.05
+
 /**
- * The steady state of a run: without its first 30 % and its last 5 %.
+ * The steady state of a run: from the first sample in which much was sent to the last, without 30 % at its beginning and
+ * 5 % at its end.
  *
  * @param {readonly LinkSample[]} samples
  */
-export const steadyOf = (samples) => samples.slice(Math.floor(samples.length * 0.3), Math.ceil(samples.length * 0.95))
+export function steadyOf(samples) {
+  const sent = samples.map((sample, i) => (i === 0 ? 0 : sample.ab.seenBytes - samples[i - 1].ab.seenBytes))
+  const enough = Math.max(...sent) * ACTIVE_SHARE
+  const isActive = (/** @type {number} */ bytes) => bytes > 0 && bytes >= enough
+  const active = samples.slice(sent.findIndex(isActive), sent.findLastIndex(isActive) + 1)
+  return active.slice(Math.floor(active.length * 0.3), Math.ceil(active.length * 0.95))
+}
 
 /**
  * Bytes that each flow from a to b got through between two samples, the largest first.

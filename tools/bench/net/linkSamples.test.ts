@@ -38,10 +38,14 @@ test('the queue is that of samples in which something was sent', () => {
   expect(queueOf([sample(0, {})])).toBeUndefined()
 })
 
-test('the steady state leaves out the beginning and the end', () => {
-  const samples = Array.from({ length: 100 }, (_, i) => sample(i, {}))
-  expect(steadyOf(samples)).toHaveLength(65)
-  expect(steadyOf(samples)[0]?.seconds).toBe(30)
+test('the steady state leaves out the talk before and after, the beginning and the end', () => {
+  const talk = Array.from({ length: 50 }, (_, i) => sample(i, { seenBytes: i }))
+  const run = Array.from({ length: 100 }, (_, i) => sample(50 + i, { seenBytes: (i + 1) * 1000 }))
+  const after = Array.from({ length: 20 }, (_, i) => sample(150 + i, { seenBytes: 100_000 + i }))
+  const steady = steadyOf([...talk, ...run, ...after])
+  expect(steady.map(({ seconds }) => seconds)).toEqual(Array.from({ length: 65 }, (_, i) => 80 + i))
+  expect(steadyOf([])).toEqual([])
+  expect(steadyOf(talk.slice(0, 1))).toEqual([])
 })
 
 test('flows are told apart by protocol and ports, and one that came back counts anew', () => {
