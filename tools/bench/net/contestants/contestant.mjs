@@ -48,13 +48,19 @@ export async function timedRun({ payload, output, capSeconds }, { finished, end 
   const isCut = (await Promise.race([finished.then(() => 'done'), cap]).finally(() => clearTimeout(timer))) === 'cut'
   const wallSeconds = (performance.now() - startedAt) / 1000
   if (isCut) {
-    const bytes = statSync(join(output, basename(payload.path)), { throwIfNoEntry: false })?.size ?? 0
+    const bytes = bytesWritten(join(output, basename(payload.path)))
     finished.catch(() => {})
     await end()
     return { bytes, seconds: wallSeconds, isCut: true }
   }
   compare(payload, output)
   return { bytes: payload.bytes, seconds: secondsOf(wallSeconds), isCut: false }
+}
+
+/** What has been written of a file: one that is written out of order has its size early, but not its blocks. @param {string} path */
+function bytesWritten(path) {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined ? 0 : Math.min(stat.size, stat.blocks * 512)
 }
 
 /** An empty folder. @param {string} path */

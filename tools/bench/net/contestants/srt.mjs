@@ -2,6 +2,7 @@
  * srt-file-transmit, encrypted with AES-256, with buffers that fit the link: with those that it has by itself it hardly
  * moves over a long one.
  */
+import { basename, join } from 'node:path'
 import { findProgram } from '../../../setUp/paths.mjs'
 import { Child } from '../../child.mjs'
 import { untilListening } from '../hosts.mjs'
@@ -22,7 +23,9 @@ export const srt = () => ({
     async ({ cleanUp, hosts }) =>
     async (task) => {
       const listen = `srt://${hosts.b.address}:${PORT}?mode=listener&${SECRET}&${BUFFERS}`
-      const receiver = new Child(cleanUp, PROGRAM, ['-q', listen, `file://${task.output}`], {
+      // The name is told here too: the one that the sender tells is now and then not there yet when the file is opened.
+      const target = `file://${join(task.output, basename(task.payload.path))}`
+      const receiver = new Child(cleanUp, PROGRAM, ['-q', listen, target], {
         namespace: hosts.b.namespace,
       })
       await untilListening(hosts.b, 'udp', PORT)
