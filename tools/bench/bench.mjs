@@ -116,8 +116,15 @@ function summaryOf({ bytes, runs }) {
     redisCpuSeconds: of((run) => run.send.redisCpuSeconds + run.receive.redisCpuSeconds),
     peakRssBytes: of((run) => Math.max(run.send.peakRssBytes, run.receive.peakRssBytes)),
     retransmittedBytes: of((run) => run.retransmittedBytes),
-    hasTrains: whole.some(({ hasTrains }) => hasTrains),
+    session: whole.at(-1)?.session ?? null,
   }
+}
+
+/** @param {import('./godwitTransfer.mjs').TransferResult['session']} session */
+function sessionText(session) {
+  if (session === null) return 'no session told'
+  const { mtu, trains, lanes } = session
+  return `datagrams of ${mtu} B${trains ? ' in trains' : ''}, ${lanes} ${lanes === 1 ? 'lane' : 'lanes'}`
 }
 
 /** @param {ReturnType<typeof summaryOf>} summary */
@@ -132,6 +139,6 @@ function loopbackText(summary) {
     ` and ${significant(summary.receiveCpuSeconds?.median ?? 0)} s to receive`,
     `, both Redis ${significant(summary.redisCpuSeconds?.median ?? 0)} s`,
     `, ${Math.round((summary.peakRssBytes?.most ?? 0) / MIB)} MiB at most`,
-    summary.hasTrains ? ', in trains' : ', one datagram a call',
+    `, ${sessionText(summary.session)}`,
   ].join('')
 }

@@ -18,7 +18,7 @@ const SENDER_END_MS = 15_000
  * @property {number} retransmittedBytes
  * @property {number} lostPackets - that the sender took for lost.
  * @property {number} corruptedPackets
- * @property {boolean} hasTrains - whether the sender's session sent trains.
+ * @property {{ mtu: number, trains: boolean, lanes: number } | null} session - how the sender sent in the end.
  * @property {number[]} rttUs - the sender's smoothed round trip, window by window.
  */
 
@@ -41,7 +41,7 @@ export async function measureTransfer(sender, receiver, { payload, output, flags
   else await sender.reaches(id, ['completed'], SENDER_END_MS)
   const after = [sender.usage(), receiver.usage()]
   const view = await sender.show(id)
-  const told = await toldBy(sender, id)
+  const rttUs = await roundTrips(sender, id)
   if (!arrival.isCut) compare(payload, output, arrival.blake3)
   rmSync(output, { recursive: true, force: true })
   const used = (/** @type {0 | 1} */ side) => ({
@@ -58,7 +58,8 @@ export async function measureTransfer(sender, receiver, { payload, output, flags
     retransmittedBytes: view?.retransmittedBytes ?? 0,
     lostPackets: view?.lostPackets ?? 0,
     corruptedPackets: view?.corruptedPackets ?? 0,
-    ...told,
+    session: view?.session ?? null,
+    rttUs,
   }
 }
 
@@ -104,6 +105,7 @@ async function receive(receiver, { code, output, capSeconds, onAccepted }) {
       blake3: '',
     }
   }
+  if (last?.type === 'transfer.failed') throw new Error(`${last.code}: ${last.message}`)
   if (last?.type !== 'transfer.completed') {
     const { exitCode, stdout, stderr } = await command.finished
     throw new Error(`receive ended with ${exitCode}: ${stdout.slice(-1000)}${stderr}`)
@@ -117,14 +119,10 @@ async function receive(receiver, { code, output, capSeconds, onAccepted }) {
   }
 }
 
-/** What the sender's log says of its session. @param {GodwitNode} sender @param {string} id */
-async function toldBy(sender, id) {
+/** The sender's smoothed round trip, window by window. @param {GodwitNode} sender @param {string} id */
+async function roundTrips(sender, id) {
   const events = await sender.run('events', id, '--json')
-  const of = (/** @type {string} */ name) => events.filter(({ event }) => event === name).map(({ data }) => data)
-  return {
-    hasTrains: of('SessionOpened').at(-1)?.trains === true,
-    rttUs: of('ChunksAcked').map(({ rttUs }) => rttUs),
-  }
+  return events.filter(({ event }) => event === 'ChunksAcked').map(({ data }) => data.rttUs)
 }
 
 /** @param {GodwitNode} sender @param {GodwitNode} receiver @param {{ id: string, receiverId: string }} ids */

@@ -142,13 +142,20 @@ function costText(results) {
           String(Math.round(most(({ send }) => send.peakRssBytes) / MIB)),
           String(Math.round(most(({ receive }) => receive.peakRssBytes) / MIB)),
           `${significant((100 * of(({ retransmittedBytes }) => retransmittedBytes)) / fileBytes)} %`,
-          whole.every(({ hasTrains }) => hasTrains) ? 'yes' : 'no',
+          sessionText(whole.at(-1)?.session ?? null),
         ]
       }),
   )
   if (rows.length === 0) return []
   const head = ['row', 'file', 'CPU s, sender', 'CPU s, receiver', 'CPU s, both Redis', 'MiB, sender', 'MiB, receiver']
-  return [`### What Godwit used\n\n${markdownTable([...head, 'sent again', 'trains'], rows)}`]
+  return [`### What Godwit used\n\n${markdownTable([...head, 'sent again', 'datagrams'], rows)}`]
+}
+
+/** @param {import('../godwitTransfer.mjs').TransferResult['session']} session */
+function sessionText(session) {
+  if (session === null) return ''
+  const { mtu, trains, lanes } = session
+  return `${mtu.toLocaleString('en-US')} B${trains ? ' in trains' : ''}${lanes > 1 ? `, ${lanes} lanes` : ''}`
 }
 
 /** @param {readonly ShareResult[]} results @returns {string[]} */

@@ -18,7 +18,7 @@ const transfer = {
   retransmittedBytes: 4e6,
   lostPackets: 0,
   corruptedPackets: 0,
-  hasTrains: true,
+  session: { mtu: 1472, trains: true, lanes: 2 },
   rttUs: [],
 }
 const run = (bytes: number, seconds: number, changes: object = {}) => ({
@@ -76,7 +76,9 @@ test('a row tells medians, what was sent and waited, who was left out, what fail
   expect(text).toContain('scp, BBR failed: it broke.')
   expect(text).toContain('Left out: uftp (uftp is not installed).')
   expect(text).toContain('Wanted: godwit at least 22.3 MB/s: reached;')
-  expect(text).toContain('| wan200: Godwit | 400 MB | 1.00 | 2.00 | 0.200 | 200 | 200 | 1.00 % | yes |')
+  expect(text).toContain(
+    '| wan200: Godwit | 400 MB | 1.00 | 2.00 | 0.200 | 200 | 200 | 1.00 % | 1,472 B in trains, 2 lanes |',
+  )
 })
 
 test('a small file is told in round trips', () => {

@@ -10,7 +10,8 @@ import { findProgram } from '../../setUp/paths.mjs'
 const V1_LIMIT = '/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device'
 const V2_ROOT = '/sys/fs/cgroup'
 const PROGRAMS = ['mkfs.ext4', 'losetup', 'mount', 'umount']
-/** For the file system's own: its journal and tables. */
+/** What the file system takes for itself (its journal and tables), and what a receiver keeps free. */
+const OWN_SHARE = 0.05
 const OWN_BYTES = 256 * 2 ** 20
 
 /** Why there can be no slow disk here; undefined when there can. */
@@ -36,7 +37,7 @@ export function slowDisk(cleanUp, { folder, bytes, bytesPerSecond }) {
   const image = join(folder, 'disk.img')
   const path = join(folder, 'slow')
   writeFileSync(image, '')
-  truncateSync(image, bytes + OWN_BYTES)
+  truncateSync(image, Math.ceil(bytes * (1 + OWN_SHARE)) + OWN_BYTES)
   run('mkfs.ext4', '-q', '-F', '-m', '0', image)
   const device = run('losetup', '-f', '--show', image).trim()
   cleanUp.add(() => run('losetup', '-d', device))
