@@ -195,6 +195,6 @@ function memoryText({ row, run, failure, absent }) {
   return [
     head,
     `Memory of the sender's node at most ${mib(run.send.peakRssBytes)} MiB, of the receiver's ${mib(run.receive.peakRssBytes)} MiB`,
-    ` (wanted: ${mib(row.wantedRssBytes)} MiB: ${verdict(isReached)}), at ${megabytesText(run.bytes / run.seconds)} MB/s${cut}.`,
+    ` (wanted: ${mib(row.wantedRssBytes)} MiB: ${verdict(isReached)}), at ${megabytesText(run.bytes / run.seconds)} MB/s${cut}. One run.`,
   ].join('')
 }

@@ -98,7 +98,7 @@ test('shares and memory are told with what was wanted, or with why they were not
   ])
   expect(text).toContain('| 45 % (45 to 45) | 98 % | 20.0 | 30 to 70 %: reached |')
   expect(text).toContain('| no --profile |  |  | 0 to 20 %: not measured |')
-  expect(text).toContain("the receiver's 200 MiB (wanted: 300 MiB: reached), at 19.0 MB/s.")
+  expect(text).toContain("the receiver's 200 MiB (wanted: 300 MiB: reached), at 19.0 MB/s. One run.")
 })
 
 test('a quick look and rows that could not be run are named as such', () => {

@@ -191,7 +191,8 @@ export const ROWS = [
     title: 'two Godwit transfers at once: share of the smaller one',
     link: SHARED,
     rival: 'godwit',
-    flags: [],
+    // A transfer is then one flow, which the link can tell from the other one.
+    flags: ['--lanes=1'],
     seconds: 30,
     wanted: [40, 50],
   },

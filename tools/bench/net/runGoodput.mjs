@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomPayload } from '../payload.mjs'
+import { usageOf } from '../processUsage.mjs'
 import { emptyFolder } from './contestants/contestant.mjs'
 import { onCourse, settle } from './course.mjs'
 import { leastBytes, queueOf, sentBetween, steadyOf } from './linkSamples.mjs'
@@ -12,8 +13,8 @@ const FAILURES_MAX = 2
 /**
  * @typedef {import('./contestants/contestant.mjs').Outcome & {
  *   sent?: { packets: number, bytes: number, lost: number, dropped: number, least: number },
- *   queue?: { medianMs: number, p95Ms: number, mostMs: number } }} Run - `sent` and `queue` on emulated links, in the
- * direction of the file.
+ *   queue?: { medianMs: number, p95Ms: number, mostMs: number }, emulatorCpuSeconds?: number }} Run - `sent` and `queue`
+ * on emulated links, in the direction of the file; `emulatorCpuSeconds` is what the link itself took of the processor.
  * @typedef {{ name: string, label: string, fileBytes: number, runs: Run[], failures: string[] }} Entry
  * @typedef {{ kind: 'goodput', row: import('./rows.mjs').GoodputRow, entries: Entry[], absent: { label: string, why: string }[] }} GoodputResult
  */
@@ -86,6 +87,7 @@ async function measured({ emulated }, run, fileBytes) {
   if (emulated === undefined) return run()
   await settle()
   const from = emulated.samples.length - 1
+  const cpuBefore = usageOf(emulated.process.pid).cpuSeconds
   const outcome = await run()
   await settle()
   const samples = emulated.samples.slice(Math.max(0, from))
@@ -93,7 +95,8 @@ async function measured({ emulated }, run, fileBytes) {
   const sent = sentBetween(samples[0], samples[samples.length - 1])
   const queue = queueOf(steadyOf(samples))
   const least = leastBytes(outcome.isCut ? outcome.bytes : fileBytes, sent)
-  return { ...outcome, sent: { ...sent, least }, ...(queue === undefined ? {} : { queue }) }
+  const emulatorCpuSeconds = usageOf(emulated.process.pid).cpuSeconds - cpuBefore
+  return { ...outcome, emulatorCpuSeconds, sent: { ...sent, least }, ...(queue === undefined ? {} : { queue }) }
 }
 
 /** @param {Entry} entry @param {Run} run */

@@ -15,7 +15,7 @@ const TCP_FLOW = fileURLToPath(new URL('./programs/tcpFlow.mjs', import.meta.url
 const HEAD_START_SECONDS = 5
 /** Seconds that flows have to find each other before their shares count. */
 const FINDING_SECONDS = 5
-const MB_PER_MBIT = 125_000
+const BYTES_PER_MBIT = 125_000
 
 /**
  * @typedef {{ sharePercent: number, utilisationPercent: number, queueMs: number }} ShareRun - the share of Godwit, or of
@@ -72,7 +72,7 @@ function whyAbsent({ flags, rival }, knows) {
 
 /** Bytes of a file that no flow gets to the end of in time. @param {import('./rows.mjs').ShareRow} row */
 const fileBytes = ({ link, seconds }) =>
-  link.kind === 'emulated' ? Math.ceil(link.rateMbit * MB_PER_MBIT * (seconds + 2 * FINDING_SECONDS)) : 0
+  link.kind === 'emulated' ? Math.ceil(link.rateMbit * BYTES_PER_MBIT * (seconds + 2 * FINDING_SECONDS)) : 0
 
 /**
  * @param {import('./course.mjs').Course} course @param {import('./rows.mjs').ShareRow} row
@@ -88,7 +88,8 @@ async function share(course, row, pairs, payload) {
     let isBegunBy = 0
     let begunAt = Number.NaN
     const capSeconds = row.seconds + 2 * FINDING_SECONDS
-    await Promise.all(
+    // All of them are over before the next turn begins, also when one fails.
+    const ends = await Promise.allSettled(
       pairs.map(([sender, receiver], number) =>
         measureTransfer(sender, receiver, {
           payload,
@@ -102,6 +103,8 @@ async function share(course, row, pairs, payload) {
         }),
       ),
     )
+    const failed = ends.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
     await settle()
     const from = begunAt + FINDING_SECONDS
     const [before, after] = [
@@ -121,7 +124,7 @@ async function share(course, row, pairs, payload) {
     const inTime = emulated.samples.filter(({ seconds }) => seconds >= before.seconds && seconds <= after.seconds)
     return {
       sharePercent: (100 * mine) / all,
-      utilisationPercent: (100 * all) / ((after.seconds - before.seconds) * link.rateMbit * MB_PER_MBIT),
+      utilisationPercent: (100 * all) / ((after.seconds - before.seconds) * link.rateMbit * BYTES_PER_MBIT),
       queueMs: queueOf(inTime)?.medianMs ?? 0,
     }
   } finally {
