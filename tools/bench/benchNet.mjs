@@ -10,6 +10,7 @@ import { cacheDirOf } from '../setUp/paths.mjs'
 import { EXIT_SET_UP, setUp } from '../setUp/setUp.mjs'
 import { runAndCleanUp, UsageError } from './cleanUp.mjs'
 import { machine, machineText, ROOT } from './machine.mjs'
+import { joined } from './net/earlier.mjs'
 import { hostsMissing } from './net/hosts.mjs'
 import { reportText } from './net/report.mjs'
 import { linkText, quickened, ROWS } from './net/rows.mjs'
@@ -30,6 +31,8 @@ const HELP = `Usage: npm run bench:net -- [options]      (root)
   --disk-dir FOLDER     for files on the disk (default: below .godwit in the checkout)
   --peers-dir FOLDER    where udx-native is installed (default: .godwit/bench in the checkout):
                         npm install --prefix .godwit/bench udx-native@1.21.3
+  --from FILE           rows that an earlier run of the same commit has put into FILE with --json, and that are not run
+                        now, are told too
   --json FILE           everything that was measured
   --write               the tables into docs/performance.md`
 
@@ -74,16 +77,23 @@ await runAndCleanUp(async (cleanUp) => {
     say: (/** @type {string} */ text) => console.log(text),
   }
   const here = machine()
-  const report = {
+  const earlier = values.from === undefined ? undefined : JSON.parse(readFileSync(values.from, 'utf8'))
+  /** @type {import('./net/report.mjs').Report} */
+  let report = {
     machine: here,
     command: ['npm run bench:net', ...commandWords()].join(' -- '),
     runs,
     isQuick: values.quick,
     versions: versions(places.peers),
-    leftOut: /** @type {string[]} */ ([]),
-    results: /** @type {import('./net/report.mjs').RowResult[]} */ ([]),
+    leftOut: [],
+    results: [],
   }
+  // Before anything is run: an earlier run may not fit.
+  if (earlier !== undefined) joined(report, earlier)
   console.log(machineText(here))
+  const save = (/** @type {object} */ value) => {
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(value, null, 2)}\n`)
+  }
   const withoutLinks = linksimMissing()
   for (const named of ROWS.filter(({ id }) => ids.length === 0 || ids.includes(id))) {
     const row = values.quick ? quickened(named) : named
@@ -97,7 +107,11 @@ await runAndCleanUp(async (cleanUp) => {
     if (row.kind === 'goodput') report.results.push(await runGoodput(cleanUp, row, options))
     else if (row.kind === 'share') report.results.push(await runShare(cleanUp, row, options))
     else report.results.push(await runMemory(cleanUp, row, options))
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
+    save(report)
+  }
+  if (earlier !== undefined) {
+    report = joined(report, earlier)
+    save(report)
   }
   const text = reportText(report)
   console.log(`\n${text}`)
@@ -105,12 +119,12 @@ await runAndCleanUp(async (cleanUp) => {
   return 0
 })
 
-/** What the command was called with, but for where its output went. */
+/** What the command was called with, but for where its output went and where the earlier one was. */
 function commandWords() {
-  const words = process.argv
-    .slice(2)
-    .filter((word, index, all) => word !== '--write' && word !== '--json' && all[index - 1] !== '--json')
-  return words.length === 0 ? [] : [words.join(' ')]
+  const isPlace = (/** @type {string | undefined} */ word) => word === '--json' || word === '--from'
+  const words = process.argv.slice(2)
+  const told = words.filter((word, index) => word !== '--write' && !isPlace(word) && !isPlace(words[index - 1]))
+  return told.length === 0 ? [] : [told.join(' ')]
 }
 
 /** @param {string | undefined} text */
@@ -139,6 +153,7 @@ function parseArguments() {
         'memory-dir': { type: 'string' },
         'disk-dir': { type: 'string' },
         'peers-dir': { type: 'string' },
+        from: { type: 'string' },
         json: { type: 'string' },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
