@@ -9,8 +9,8 @@ const profile = {
   nodes: [
     node(1, '(root)'),
     node(2, '(idle)'),
-    node(3, 'seal', 'file:///work/godwit/apps/node/dist/seal.js', 9),
-    node(4, 'seal', 'file:///work/godwit/apps/node/dist/seal.js', 9),
+    node(3, 'seal', 'file:///home/somebody/godwit/apps/node/dist/seal.js', 9),
+    node(4, 'seal', 'file:///home/somebody/godwit/apps/node/dist/seal.js', 9),
     node(5, '', 'node:dgram', 0),
   ],
   samples: [2, 3, 4, 5, 3],
@@ -18,7 +18,7 @@ const profile = {
 }
 
 test('self time is summed by function and place over the tree and over profiles, without the idle time', () => {
-  const times = selfTimes([profile, profile], '/work/godwit')
+  const times = selfTimes([profile, profile], '/home/somebody/godwit')
   expect(times.idleMs).toBe(10)
   expect(times.busyMs).toBe(7)
   expect(times.functions).toEqual([
@@ -28,6 +28,6 @@ test('self time is summed by function and place over the tree and over profiles,
 })
 
 test('the text names the functions with the most time and their share of the busy time', () => {
-  const lines = selfTimesText(selfTimes([profile], '/work/godwit'), 1).split('\n')
+  const lines = selfTimesText(selfTimes([profile], '/home/somebody/godwit'), 1).split('\n')
   expect(lines).toEqual(['busy 4 ms, idle 5 ms', '       3 ms  85.7 %  seal  apps/node/dist/seal.js:10'])
 })
