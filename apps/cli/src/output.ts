@@ -2,7 +2,7 @@
 import { exitCodeOf } from '@godwit/protocol/errors'
 import type { CliFailure } from './failure.js'
 import type { CliIo } from './io.js'
-import { printable } from './render/printable.js'
+import { printable, printableJson } from './render/printable.js'
 
 export interface Output {
   readonly isJson: boolean
@@ -14,7 +14,7 @@ export interface Output {
 
 export const createOutput = (io: CliIo, isJson: boolean): Output => ({
   isJson,
-  result: (object, text) => io.stdout.write(isJson ? `${JSON.stringify(object)}\n` : `${text()}\n`),
+  result: (object, text) => io.stdout.write(isJson ? `${printableJson(object)}\n` : `${text()}\n`),
   say: (text) => io.stderr.write(`${text}\n`),
 })
 
@@ -25,7 +25,7 @@ export const createOutput = (io: CliIo, isJson: boolean): Output => ({
 export const tellFailure = (io: CliIo, failure: CliFailure, isJson: boolean, isTransferRun: boolean): number => {
   if (isJson) {
     const type = isTransferRun ? 'transfer.failed' : 'error'
-    io.stdout.write(`${JSON.stringify({ type, code: failure.code, message: failure.message })}\n`)
+    io.stdout.write(`${printableJson({ type, code: failure.code, message: failure.message })}\n`)
   }
   io.stderr.write(`godwit: ${printable(failure.message)} (${failure.code})\n`)
   for (const note of failure.notes) io.stderr.write(`  ${printable(note)}\n`)

@@ -13,6 +13,13 @@ const groups = (address: string, count: number): string => {
   return filled.slice(0, count).join(':').toLowerCase()
 }
 
+/** Whether `address` is one of the machine that took the connection in on `localAddress`. */
+export const isThisMachine = (address: string, localAddress: string | undefined): boolean => {
+  const plain = plainAddress(address)
+  if (plain === '::1' || plain.startsWith('127.')) return true
+  return localAddress !== undefined && plain === plainAddress(localAddress)
+}
+
 /** What the limits count by: an IPv4 address, or the /64 that one IPv6 host can pick addresses from. */
 export const limitKeyOf = (address: string): string => {
   const plain = plainAddress(address)

@@ -15,6 +15,7 @@ describe('the settings of a rendezvous process', () => {
         redis: undefined,
         endsWithParent: false,
         trustsProxy: false,
+        opensForThisMachineOnly: false,
       },
     })
   })

@@ -21,15 +21,17 @@ export interface Settings {
   /** Whether the process ends when its standard input does: then whoever started it is gone. */
   readonly endsWithParent: boolean
   readonly trustsProxy: boolean
+  readonly opensForThisMachineOnly: boolean
 }
 
-export const USAGE = `Usage: rendezvous [--listen HOST:PORT] [--udp-port N] [--data-dir DIR] [--exit-with-parent] [--trust-proxy]
+export const USAGE = `Usage: rendezvous [--listen HOST:PORT] [--udp-port N] [--data-dir DIR] [--exit-with-parent] [--trust-proxy] [--own-rooms-only]
 
   --listen HOST:PORT   IP address and TCP port to listen on (default 0.0.0.0:4907; port 0 takes a free one)
   --udp-port N         UDP port for observed addresses (default: the number of the TCP port)
   --data-dir DIR       where the embedded Redis keeps its data (default: rendezvous in Godwit's data directory)
   --exit-with-parent   end when standard input ends
   --trust-proxy        take clients' addresses from X-Forwarded-For: only behind a reverse proxy
+  --own-rooms-only     open rooms for this machine's processes only; everybody may join them
 
 REDIS_URL names a Redis to use instead of an embedded one.
 `
@@ -52,6 +54,7 @@ export const readSettings = (args: readonly string[], env: NodeJS.ProcessEnv): R
     redis: redisTarget(env['REDIS_URL']),
     endsWithParent: values['exit-with-parent'] === true || env['GODWIT_PARENT_PIPE'] !== undefined,
     trustsProxy: values['trust-proxy'] === true,
+    opensForThisMachineOnly: values['own-rooms-only'] === true,
   })
 }
 
@@ -65,6 +68,7 @@ const parse = (args: readonly string[]) => {
         'data-dir': { type: 'string' },
         'exit-with-parent': { type: 'boolean' },
         'trust-proxy': { type: 'boolean' },
+        'own-rooms-only': { type: 'boolean' },
       },
     })
     return ok(values)

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { RendezvousOptions } from './options.js'
 import { newToken, takeItems, tell } from './testing/apiClient.js'
@@ -45,6 +47,112 @@ test('one room is joined only so often, from wherever', async () => {
   await open(running)
   expect((await running.api.mutate('rooms.join', newToken(), { nameplate: 'room' })).ok).toBe(true)
   expect(await running.api.mutate('rooms.join', newToken(), { nameplate: 'room' })).toEqual(refused)
+})
+
+test('a receiver that joins again is no new one, however often', async () => {
+  const running = await start({ joinsPerRoom: { burst: 1, perMinute: 0 } })
+  await open(running)
+  const token = newToken()
+  const join = () => running.api.mutate('rooms.join', token, { nameplate: 'room' })
+  const first = await join()
+  expect(first.ok).toBe(true)
+  expect([await join(), await join()]).toEqual([first, first])
+})
+
+test('one address cannot use up the joins of a room', async () => {
+  const running = await start({
+    trustsProxy: true,
+    joinsPerRoom: { burst: 3, perMinute: 0 },
+    joinsPerRoomAndAddress: { burst: 2, perMinute: 0 },
+  })
+  await open(running)
+  const join = (from: string) => running.api.mutate('rooms.join', newToken(), { nameplate: 'room' }, from)
+  expect((await join('192.0.2.1')).ok).toBe(true)
+  expect((await join('192.0.2.1')).ok).toBe(true)
+  for (let tries = 0; tries < 5; tries += 1) expect(await join('192.0.2.1')).toEqual(refused)
+  expect((await join('192.0.2.2')).ok).toBe(true)
+})
+
+test('behind a proxy the address that it has seen counts, not those that the client names before', async () => {
+  const { api } = await start({ trustsProxy: true, opens: { burst: 1, perMinute: 0 } })
+  const openFrom = (from: string) => api.mutate('rooms.open', newToken(), { capacity: 1 }, from)
+  expect((await openFrom('192.0.2.1')).ok).toBe(true)
+  expect(await openFrom('198.51.100.7, 192.0.2.1')).toEqual(refused)
+  expect(await openFrom('203.0.113.1, 198.51.100.8, 192.0.2.1')).toEqual(refused)
+  expect((await openFrom('192.0.2.1, 192.0.2.2')).ok).toBe(true)
+})
+
+test('without a proxy no header says where a request comes from', async () => {
+  const { api } = await start({ opens: { burst: 1, perMinute: 0 } })
+  expect((await api.mutate('rooms.open', newToken(), { capacity: 1 }, '192.0.2.1')).ok).toBe(true)
+  expect(await api.mutate('rooms.open', newToken(), { capacity: 1 }, '192.0.2.2')).toEqual(refused)
+})
+
+test('one address has only so many rooms open, and room again for each that it closed', async () => {
+  const { api } = await start({ trustsProxy: true, roomsPerAddressMax: 2 })
+  const openFrom = (from: string, token = newToken()) => api.mutate('rooms.open', token, { capacity: 1 }, from)
+  const owner = newToken()
+  const first = await openFrom('192.0.2.1', owner)
+  expect((await openFrom('192.0.2.1')).ok).toBe(true)
+  expect(await openFrom('192.0.2.1')).toEqual(refused)
+  // Its own room is found again, from wherever.
+  expect(await openFrom('192.0.2.1', owner)).toEqual(first)
+  expect((await openFrom('192.0.2.9')).ok).toBe(true)
+  const roomId = first.ok && first.data instanceof Object && 'roomId' in first.data ? String(first.data.roomId) : ''
+  await api.mutate('rooms.command', owner, { roomId, command: { type: 'close', reason: 'completed' } })
+  expect((await openFrom('192.0.2.1')).ok).toBe(true)
+})
+
+test('a rendezvous of one computer opens rooms for that one only, and lets everybody join them', async () => {
+  const running = await start({ trustsProxy: true, opensForThisMachineOnly: true })
+  expect((await open(running)).ok).toBe(true)
+  expect(await running.api.mutate('rooms.open', newToken(), { capacity: 1 }, '192.0.2.1')).toEqual({
+    ok: false,
+    status: 403,
+    code: 'ERR_RENDEZVOUS_PRIVATE',
+  })
+  expect((await running.api.mutate('rooms.join', newToken(), { nameplate: 'room' }, '192.0.2.1')).ok).toBe(true)
+})
+
+test('when its memory runs short it takes in nobody and nothing, and goes on when there is room again', async () => {
+  const { stores } = memoryStores(Date.now)
+  let usedBytes = 0
+  server = await startTestServer({
+    stores: { ...stores, memory: { usedBytes: () => Promise.resolve(usedBytes) } },
+    options: { memoryMaxBytes: 1000 },
+  })
+  const { api } = server
+  const [owner, receiver] = [newToken(), newToken()]
+  const opened = await open(server, owner)
+  const roomId = opened.ok && opened.data instanceof Object && 'roomId' in opened.data ? String(opened.data.roomId) : ''
+  const join = (token: string) => api.mutate('rooms.join', token, { nameplate: 'room' })
+  const post = () => api.mutate('rooms.post', receiver, { roomId, body: 'aGk=' })
+  expect((await join(receiver)).ok).toBe(true)
+  usedBytes = 900
+  await expect.poll(() => api.mutate('rooms.open', newToken(), { capacity: 1 })).toEqual(refused)
+  expect(await join(newToken())).toEqual(refused)
+  // What is there already is served to the last.
+  expect([(await join(receiver)).ok, (await post()).ok]).toEqual([true, true])
+  usedBytes = 1001
+  await expect.poll(post).toEqual(refused)
+  usedBytes = 100
+  await expect.poll(async () => (await post()).ok).toBe(true)
+  expect((await join(newToken())).ok).toBe(true)
+})
+
+test('one address holds only so many connections', async () => {
+  const { address } = await start({ connectionsPerAddressMax: 2 })
+  const connect = async (): Promise<Socket> => {
+    const socket = createConnection(address.port, address.host)
+    await once(socket, 'connect')
+    return socket
+  }
+  const held = [await connect(), await connect()]
+  const third = await connect()
+  await once(third, 'close')
+  for (const socket of held) expect(socket.destroyed).toBe(false)
+  for (const socket of held) socket.destroy()
+  await expect.poll(async () => (await fetch(`${address.url}/healthz`).catch(() => undefined))?.status).toBe(200)
 })
 
 test('trying out nameplates ends soon, and then also for one that exists', async () => {

@@ -4,6 +4,7 @@ import { roomEventSchema } from '@godwit/protocol/roomEvents'
 import { closeConnection, openConnection, type RedisAccess } from '@godwit/redis/connection'
 import { openLog } from '@godwit/redis/log'
 import type { RendezvousStores } from './rendezvous.js'
+import { RedisMemoryGauge } from './stores/memoryGauge.js'
 import { RedisMailbox, RedisRoomBell, RedisRoomDirectory } from './stores/redisStores.js'
 
 /** Returns at once; calls wait until Redis answers. `close` after the rendezvous has stopped. */
@@ -24,6 +25,7 @@ export const openStores = (
       directory: new RedisRoomDirectory(log.redis, access.prefix),
       mailbox: new RedisMailbox(log.redis, access.prefix),
       bell: new RedisRoomBell(log.redis, subscriber, access.prefix),
+      memory: new RedisMemoryGauge(log.redis),
     },
     close: async () => {
       await Promise.all([closeConnection(subscriber), log.close()])

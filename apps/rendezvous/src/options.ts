@@ -20,6 +20,14 @@ export interface RendezvousOptions {
   /** Streams of `rooms.watch` at once, in all and from one address (IPv4 address, IPv6 /64). */
   readonly watchersMax: number
   readonly watchersPerAddressMax: number
+  /** TCP connections of one address at once, streams included; not counted behind a proxy, which makes all of them. */
+  readonly connectionsPerAddressMax: number
+  /** Open rooms of one address at once. */
+  readonly roomsPerAddressMax: number
+  /** Bytes that the stores may take: from four fifths on no room is opened or joined, above it no message is taken. */
+  readonly memoryMaxBytes: number
+  /** Whether rooms are opened for this machine's own processes only: a rendezvous that a node hosts for itself. */
+  readonly opensForThisMachineOnly: boolean
   /** Milliseconds between pings of a stream, and without any after which a node reconnects. */
   readonly pingIntervalMs: number
   readonly inactivityMs: number
@@ -29,6 +37,8 @@ export interface RendezvousOptions {
   readonly joins: Rate
   /** Joins of one room, from anywhere: its line must not be filled by a crowd of addresses at once. */
   readonly joinsPerRoom: Rate
+  /** Joins of one room from one address: one alone must not use up the room's joins. */
+  readonly joinsPerRoomAndAddress: Rate
   /** Joins that named no open room: what trying out nameplates costs. */
   readonly failedJoins: Rate
   readonly posts: Rate
@@ -36,7 +46,7 @@ export interface RendezvousOptions {
   readonly postsPerReceiver: Rate
   /** Datagrams answered to one address. */
   readonly observations: Rate
-  /** Whether a reverse proxy in front tells the address of the client (X-Forwarded-For). */
+  /** Whether a reverse proxy in front tells the address of the client: the last one in X-Forwarded-For. */
   readonly trustsProxy: boolean
 }
 
@@ -48,12 +58,17 @@ export const defaultOptions: RendezvousOptions = {
   roomsMax: 100_000,
   watchersMax: 10_000,
   watchersPerAddressMax: 512,
+  connectionsPerAddressMax: 1024,
+  roomsPerAddressMax: 1000,
+  memoryMaxBytes: 1024 ** 3,
+  opensForThisMachineOnly: false,
   pingIntervalMs: 10_000,
   inactivityMs: 25_000,
   requestsPerMinute: 6000,
   opens: { burst: 120, perMinute: 60 },
   joins: { burst: 240, perMinute: 120 },
   joinsPerRoom: { burst: 200, perMinute: 120 },
+  joinsPerRoomAndAddress: { burst: 64, perMinute: 30 },
   failedJoins: { burst: 60, perMinute: 6 },
   posts: { burst: 2000, perMinute: 2000 },
   postsPerReceiver: { burst: 32, perMinute: 60 },

@@ -43,13 +43,13 @@ export const startRendezvous = async (settings: Settings, logger: Logger): Promi
     onFailure: (failure) => logger.warn({ code: failure.code }, messageOf(failure)),
   })
   undo.push(close)
-  const { host, port, udpPort, trustsProxy } = settings
+  const { host, port, udpPort, trustsProxy, opensForThisMachineOnly } = settings
   const rendezvous = createRendezvous({
     stores,
     host,
     port,
     logger,
-    options: { trustsProxy },
+    options: { trustsProxy, opensForThisMachineOnly },
     ...(udpPort === undefined ? {} : { udpPort }),
   })
   try {

@@ -11,16 +11,19 @@ import type { RoomEvent } from '@godwit/protocol/roomEvents'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { AddressCount } from './addressCount.js'
 import { limitKeyOf, truncatedAddress } from './addresses.js'
 import { failureOf, godwitDataOf, trpcErrorOf } from './failures.js'
 import { ObserveServer } from './observe/observeServer.js'
 import { ObserveTokens } from './observe/observeTokens.js'
 import { defaultOptions, type RendezvousOptions } from './options.js'
+import { OpenRooms } from './rooms/openRooms.js'
 import { RoomRepository } from './rooms/roomRepository.js'
 import { RoomService } from './rooms/roomService.js'
 import { type AppRouter, createAppRouter } from './router/appRouter.js'
 import { type RouterDeps, requestContextOf, routerLimits } from './router/trpc.js'
 import type { Mailbox } from './stores/mailbox.js'
+import type { MemoryGauge } from './stores/memoryGauge.js'
 import type { RoomBell } from './stores/roomBell.js'
 import type { RoomDirectory } from './stores/roomDirectory.js'
 import { VERSION } from './version.js'
@@ -30,6 +33,7 @@ export interface RendezvousStores {
   readonly directory: RoomDirectory
   readonly mailbox: Mailbox
   readonly bell: RoomBell
+  readonly memory: MemoryGauge
 }
 
 export interface RendezvousDeps {
@@ -80,7 +84,8 @@ export const createRendezvous = (deps: RendezvousDeps): Rendezvous => {
   const monotonicNow = deps.monotonicNow ?? (() => performance.now())
   const { stores, logger } = deps
   const rooms = new RoomRepository(stores.events, stores.bell)
-  const service = new RoomService({ ...stores, rooms, options, now: deps.now ?? Date.now })
+  const openRooms = new OpenRooms(options.roomsPerAddressMax)
+  const service = new RoomService({ ...stores, rooms, openRooms, options, now: deps.now ?? Date.now })
   const tokens = new ObserveTokens(monotonicNow)
   const observe = new ObserveServer(tokens, options.observations, monotonicNow)
   const stopping = new AbortController()
@@ -93,6 +98,8 @@ export const createRendezvous = (deps: RendezvousDeps): Rendezvous => {
     feed: { rooms, mailbox: stores.mailbox, bell: stores.bell },
     tokens,
     limits: routerLimits(options, monotonicNow),
+    openRooms,
+    opensForThisMachineOnly: options.opensForThisMachineOnly,
     version: VERSION,
     udpPort: () => address?.udpPort ?? 0,
     stopping: stopping.signal,
@@ -100,6 +107,7 @@ export const createRendezvous = (deps: RendezvousDeps): Rendezvous => {
 
   const sweep = async (): Promise<void> => {
     try {
+      service.noteMemory(await stores.memory.usedBytes())
       while (!stopping.signal.aborted && (await service.sweep(SWEEP_BATCH)) === SWEEP_BATCH);
     } catch (error) {
       if (!stopping.signal.aborted) logger.warn({ err: error }, 'the sweep failed and is tried again')
@@ -145,11 +153,13 @@ const createHttp = async (deps: RouterDeps, options: RendezvousOptions, logger: 
   const server = fastify({
     bodyLimit: BODY_MAX_BYTES,
     forceCloseConnections: true,
-    trustProxy: options.trustsProxy,
+    // The proxy's own word is the last one in the list; what stands before it, the client may have made up.
+    trustProxy: options.trustsProxy && ((_address: string, hop: number) => hop === 0),
     routerOptions: { maxParamLength: PATH_PARAMETER_MAX },
     requestTimeout: 30_000,
   })
   server.server.maxConnections = options.watchersMax + OTHER_CONNECTIONS_MAX
+  if (!options.trustsProxy) limitConnections(server, options.connectionsPerAddressMax)
   await server.register(helmet)
   await server.register(rateLimit, {
     max: options.requestsPerMinute,
@@ -173,13 +183,31 @@ const createHttp = async (deps: RouterDeps, options: RendezvousOptions, logger: 
     trpcOptions: {
       router: createAppRouter(options),
       allowBatching: false,
-      createContext: ({ req }) => requestContextOf(deps, { ip: req.ip, authorization: req.headers.authorization }),
+      createContext: ({ req }) =>
+        requestContextOf(deps, {
+          ip: req.ip,
+          localIp: req.socket.localAddress,
+          authorization: req.headers.authorization,
+        }),
       onError: ({ error, path }) => {
         if (failureOf(error) === undefined) logger.error({ err: error.cause ?? error, path }, 'a procedure failed')
       },
     },
   })
   return server
+}
+
+/** Connections cost nothing to open and hold: one address must not take them all. */
+const limitConnections = (server: FastifyInstance, perAddressMax: number): void => {
+  const connections = new AddressCount(Number.POSITIVE_INFINITY, perAddressMax)
+  server.server.on('connection', (socket) => {
+    const key = limitKeyOf(socket.remoteAddress ?? '')
+    if (!connections.enter(key)) {
+      socket.destroy()
+      return
+    }
+    socket.once('close', () => connections.leave(key))
+  })
 }
 
 const statusOf = (error: unknown): number => {

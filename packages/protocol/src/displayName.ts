@@ -27,6 +27,13 @@ export const displayName = (name: string, maxColumns: number = DISPLAY_MAX_COLUM
   return head.join('') + ELLIPSIS + tail.join('')
 }
 
+/** Columns of each component of a path: whole, for names that may travel. */
+const COMPONENT_MAX_COLUMNS = 1024
+
+/** A relative path for people: its components joined by `/`, each escaped. */
+export const displayPath = (path: readonly string[]): string =>
+  path.map((name) => displayName(name, COMPONENT_MAX_COLUMNS)).join('/')
+
 interface Piece {
   readonly text: string
   readonly columns: number

@@ -234,6 +234,12 @@ export const ERRORS = {
     'TOO_MANY_REQUESTS',
     true,
   ),
+  ERR_RENDEZVOUS_PRIVATE: entry(
+    'This rendezvous opens rooms for its own computer only. Name another one with --rendezvous, or none at all.',
+    'usage',
+    'FORBIDDEN',
+    false,
+  ),
   ERR_SESSION_LOST: entry(
     'The connection to the other side broke. The transfer goes on when it is back.',
     'network',

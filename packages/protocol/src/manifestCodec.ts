@@ -19,6 +19,7 @@
 import { assert } from './assert.js'
 import { ByteReader, ByteWriter } from './bytes.js'
 import { decodeUtf8, encodeUtf8 } from './bytesText.js'
+import { displayName, displayPath } from './displayName.js'
 import type { Result } from './errors.js'
 import { fail, ok } from './errors.js'
 import {
@@ -31,7 +32,6 @@ import {
 } from './limits.js'
 import type { Manifest, ManifestEntry } from './manifest.js'
 import { CollisionFinder, nameProblem, pathProblem, STAGING_PREFIX } from './names.js'
-import { displayName, displayPath } from './namesDisplay.js'
 import { varintBytes } from './varint.js'
 
 const VERSION = 1

@@ -7,11 +7,11 @@
  * fit: a name arrives as it was, or the manifest is refused.
  */
 import { utf8Length } from './bytesText.js'
+import { displayPath } from './displayName.js'
 import type { Result } from './errors.js'
 import { fail, ok } from './errors.js'
 import { PATH_COMPONENT_MAX_BYTES, PATH_MAX_BYTES, PATH_MAX_DEPTH } from './limits.js'
 import type { Manifest } from './manifest.js'
-import { displayPath } from './namesDisplay.js'
 
 /** What the receiver's file system does with names. */
 export interface NameRules {

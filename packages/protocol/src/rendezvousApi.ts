@@ -6,10 +6,9 @@
  */
 import { z } from 'zod'
 import { GUESSES_MAX_GENERATED, MAILBOX_MESSAGE_MAX_BYTES, ROOM_MAX_CAPACITY } from './limits.js'
-import { roomEventSchema } from './roomEvents.js'
+import { receiverIdSchema, roomEventSchema } from './roomEvents.js'
 
 export const roomIdSchema = z.string().regex(/^rm[a-z2-7]{16}$/)
-export const receiverIdSchema = z.string().regex(/^rc[a-z2-7]{16}$/)
 /** A generated nameplate (digits) or a public room name of a user. */
 export const nameplateSchema = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u)
 export const roomTokenSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
@@ -81,7 +80,7 @@ export type RoomFeedItem = z.infer<typeof roomFeedItemSchema>
 /** `server.info` (query). */
 export const serverInfoOutput = z.object({
   name: z.literal('godwit-rendezvous'),
-  version: z.string(),
+  version: z.string().regex(/^[A-Za-z0-9.+-]{1,64}$/),
   /** UDP port that tells a node its address as seen from outside; the request's host is the same. */
   udpPort: z.number().int().min(1).max(65_535),
 })

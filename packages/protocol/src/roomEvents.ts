@@ -5,7 +5,9 @@
 import { z } from 'zod'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
-const receiver = z.string().min(1).max(64)
+/** A receiver's id, as the rendezvous makes it from the room and the receiver's token. */
+export const receiverIdSchema = z.string().regex(/^rc[a-z2-7]{16}$/)
+const receiver = receiverIdSchema
 
 const event = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
   z.object({ type: z.literal(type), data: z.object(shape) })

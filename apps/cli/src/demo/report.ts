@@ -2,6 +2,7 @@
  * What the demo says: to a person, or as JSON lines to a script. The story goes to stderr, its result to stdout.
  */
 import { formatBytes } from '@godwit/protocol/rate'
+import { printableJson } from '../render/printable.js'
 import type { DemoFailure } from './demoFailure.js'
 
 /** How far the transfer was when the receiving side was killed. */
@@ -29,7 +30,7 @@ export interface DemoReport {
 }
 
 const jsonLine = (value: Readonly<Record<string, unknown>>): void => {
-  process.stdout.write(`${JSON.stringify(value)}\n`)
+  process.stdout.write(`${printableJson(value)}\n`)
 }
 
 export const jsonReport = (): DemoReport => ({

@@ -13,3 +13,16 @@ export const printable = (text: string): string =>
   text.replace(unprintable, (character) =>
     joiners.has(character) ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   )
+
+/**
+ * An object as a line of JSON: the value is exact, and nothing in it is obeyed by a terminal that it is printed on.
+ * JSON.stringify itself leaves C1 controls and direction marks as they are.
+ */
+export const printableJson = (object: unknown): string =>
+  JSON.stringify(object).replace(unprintable, (character) =>
+    joiners.has(character)
+      ? character
+      : Array.from({ length: character.length }, (_, index) => escapedUnit(character.charCodeAt(index))).join(''),
+  )
+
+const escapedUnit = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`

@@ -1,7 +1,7 @@
 import type { TransferProgress } from '@godwit/protocol/api'
 import { describe, expect, test } from 'vitest'
 import { createFakeIo } from '../testing/fakeIo.js'
-import { printable } from './printable.js'
+import { printable, printableJson } from './printable.js'
 import { createProgressDisplay } from './progressDisplay.js'
 import { percentOf, progressText } from './progressText.js'
 import { shellQuoted } from './shellQuoted.js'
@@ -26,6 +26,21 @@ describe('printable', () => {
     const kept = 'Grüße 東京 👩‍🚀 \\n "x"'
     expect(printable(kept)).toBe(kept)
     expect(printable(printable('\u0007'))).toBe(printable('\u0007'))
+  })
+})
+
+describe('a line of JSON', () => {
+  test('says exactly what it was made from, and a terminal obeys nothing in it', () => {
+    const object = {
+      type: 'x',
+      name: 'a\u009b2J\u001b[2J\n\u202ecod.exe\u{e0041}\ud800 "\\u0041" 👩‍🚀 Grüße\u2028',
+      'key\u0085': [1, null],
+    }
+    const line = printableJson(object)
+    expect(JSON.parse(line)).toEqual(object)
+    expect(line).not.toMatch(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+    expect(line).toContain('👩‍🚀 Grüße')
+    expect(printableJson({ type: 'plain', count: 1.5 })).toBe('{"type":"plain","count":1.5}')
   })
 })
 

@@ -59,7 +59,7 @@ export const transferText = (view: TransferView): string => {
   if (view.role === 'sender') rows.push(['receivers', `${view.receiversWanted} wanted, ${view.capacity} at once`])
   for (const receiver of view.receivers) {
     const place = receiver.place === null ? '' : `, place ${receiver.place} in line`
-    const name = receiver.name === '' ? receiver.id : printable(receiver.name)
+    const name = printable(receiver.name === '' ? receiver.id : receiver.name)
     rows.push(['receiver', `${name}: ${stateText(receiver.state)}, ${formatBytes(receiver.bytesDone)}${place}`])
   }
   if (view.rendezvous !== null) rows.push(['rendezvous', view.rendezvous])

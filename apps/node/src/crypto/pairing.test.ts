@@ -112,6 +112,53 @@ describe('with the right words', () => {
   })
 })
 
+describe('a room that was closed', () => {
+  /** What whoever knows nothing would try on a passphrase that was overwritten: zeros, stretched or not. */
+  const guessing = (prs: (passphrase: Uint8Array, salt: Uint8Array) => Promise<Uint8Array>) =>
+    new PairingInitiator(
+      contextOf({ ...crypto, stretch: prs }, 'stranger', 40_009),
+      new Uint8Array(wordsPassphrase(WORDS).length),
+    )
+
+  test.each([
+    ['before it was ever stretched', false],
+    ['after', true],
+  ])('pairs with nobody in a run that had begun: closed %s', async (_when, isStretched) => {
+    for (const stretch of [crypto.stretch, () => Promise.resolve(new Uint8Array(32))]) {
+      const room = roomOf(crypto)
+      if (isStretched) await runHandshake(initiatorWith(), responderWith(room))
+      const { initiator, responder } = await runHandshake(guessing(stretch), responderWith(room), (message, number) => {
+        // m0 was answered, then the sender closed the room.
+        if (number === 1) void room.passphrase.wipe()
+        return [message]
+      })
+      expect(keysOf(initiator)).toBeNull()
+      expect(responder).toMatchObject({ kind: 'failed', failure: { code: 'ERR_ROOM_CLOSED' }, countsAsGuess: false })
+    }
+  })
+
+  test('a run that had the passphrase in hand is not harmed by the wiping', async () => {
+    const room = roomOf(crypto)
+    const { initiator } = await runHandshake(initiatorWith(), responderWith(room), (message, number) => {
+      if (number === 3) void room.passphrase.wipe()
+      return [message]
+    })
+    expect(initiator?.kind).toBe('paired')
+  })
+
+  test('a stretching that failed is tried anew', async () => {
+    let failures = 1
+    const failing: HandshakeCrypto = {
+      ...crypto,
+      stretch: (passphrase, salt) =>
+        failures-- > 0 ? Promise.reject(new Error('no memory')) : crypto.stretch(passphrase, salt),
+    }
+    const room = roomOf(failing)
+    await expect(runHandshake(initiatorWith(), responderWith(room))).rejects.toThrow('no memory')
+    expect((await runHandshake(initiatorWith(), responderWith(room))).initiator?.kind).toBe('paired')
+  })
+})
+
 describe('with other words', () => {
   test('the sender counts one guess and says nothing more', async () => {
     const { initiator, responder, posted } = await runHandshake(initiatorWith(OTHER_WORDS), responderWith())

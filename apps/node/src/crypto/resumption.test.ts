@@ -2,7 +2,7 @@
 import { MailboxResponder } from '@godwit/engine/handshake/mailboxResponder'
 import { PairingInitiator } from '@godwit/engine/handshake/pairingInitiator'
 import { wordsPassphrase } from '@godwit/engine/handshake/pairingKeys'
-import { PairingResponder } from '@godwit/engine/handshake/pairingResponder'
+import { PairingResponder, type RoomIdentity } from '@godwit/engine/handshake/pairingResponder'
 import { ResumeInitiator } from '@godwit/engine/handshake/resumeInitiator'
 import { ResumeResponder } from '@godwit/engine/handshake/resumeResponder'
 import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
@@ -10,7 +10,16 @@ import type { HandshakeCrypto } from '@godwit/engine/ports/handshakeCrypto'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createHandshakeCrypto } from './handshakeCrypto.js'
-import { contextOf, failureOf, keysOf, roomOf, runHandshake, WORDS, withoutStretching } from './handshakeTesting.js'
+import {
+  contextOf,
+  failureOf,
+  keysOf,
+  OTHER_WORDS,
+  roomOf,
+  runHandshake,
+  WORDS,
+  withoutStretching,
+} from './handshakeTesting.js'
 
 let crypto: HandshakeCrypto
 beforeAll(async () => {
@@ -223,6 +232,45 @@ describe('one mailbox', () => {
       (message) => [message, stale],
     )
     expect(initiator?.kind).toBe('paired')
+  })
+
+  test('a room that locks ends the pairings that had begun: no further guess is judged', async () => {
+    const rooms: (RoomIdentity | null)[] = [roomOf(crypto)]
+    const responder = new MailboxResponder({
+      context: senderContext(),
+      room: () => rooms[0] ?? null,
+      resumption: () => null,
+    })
+    const guesser = new PairingInitiator(receiverContext(), wordsPassphrase(OTHER_WORDS))
+    const { responderSteps } = await runHandshake(guesser, responder, (message, number) => {
+      if (number === 4) rooms[0] = null
+      return [message]
+    })
+    expect(responderSteps.map(({ kind }) => kind)).toEqual(['send', 'send', 'ignored'])
+  })
+
+  test('a lock leaves a resumption alone', async () => {
+    const secrets = freshSecrets()
+    const { initiator } = await runHandshake(
+      new ResumeInitiator(receiverContext(), secrets.current),
+      mailbox(secrets, false),
+    )
+    expect(initiator?.kind).toBe('resumed')
+  })
+
+  test('a run whose time is over is not taken up again', async () => {
+    const secrets = freshSecrets()
+    const responder = mailbox(secrets)
+    for (const initiator of [
+      new PairingInitiator(receiverContext(), wordsPassphrase(WORDS)),
+      new ResumeInitiator(receiverContext(), secrets.current),
+    ]) {
+      const { responderSteps } = await runHandshake(initiator, responder, (message, number) => {
+        if (number === 2) responder.end()
+        return [message]
+      })
+      expect(responderSteps.map(({ kind }) => kind)).toEqual(['send', 'ignored'])
+    }
   })
 
   test('a closed room does not answer', async () => {

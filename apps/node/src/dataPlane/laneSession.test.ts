@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { afterEach, expect, test } from 'vitest'
 import { bytesOfManifest } from '../files/testing/transfer.js'
-import { SlabPool } from './bufferPool.js'
+import { makePools } from './bufferPool.js'
 import { LaneLoop } from './laneLoop.js'
 import { LaneSession } from './laneSession.js'
 import type { LaneReport, ReceiverParameters, SenderParameters, SessionParameters } from './messages.js'
@@ -52,7 +52,7 @@ const side = async (key: string) => {
   const session = new LaneSession(
     key,
     loop,
-    new SlabPool(),
+    makePools(),
     (report) => reports.push(report),
     () => {},
   )
@@ -84,7 +84,7 @@ const pair = async () => {
   const manifest = bytesOfManifest({
     entries: [{ kind: 'file', path: ['one'], sizeBytes: 1, mtimeMs: 0, isExecutable: false }],
   })
-  start(sender, way.receiverAt, { role: 'sender', manifest, sources: [], fileHashes: new Uint8Array(32) })
+  start(sender, way.receiverAt, { role: 'sender', manifest, sources: [], fileHashes: new Uint8Array(32), lanes: 1 })
   start(receiver, way.senderAt, { role: 'receiver' })
   await until(() => receiver.has('receiver'))
   return { sender, receiver, way }

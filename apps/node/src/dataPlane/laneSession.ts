@@ -14,7 +14,7 @@ import type { LaneAddress, RetransmitReason } from '@godwit/protocol/controlMess
 import type { Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
-import type { SlabPool } from './bufferPool.js'
+import type { LanePools } from './bufferPool.js'
 import { type EndCause, type LaneLoop, type LaneOwner, nowUs } from './laneLoop.js'
 import type {
   BeginParameters,
@@ -30,7 +30,7 @@ import { SideLinks } from './sideLinks.js'
 export class LaneSession implements LaneOwner {
   readonly #key: string
   readonly #loop: LaneLoop
-  readonly #pool: SlabPool
+  readonly #pools: LanePools
   readonly #post: (report: LaneReport) => void
   readonly #onOver: () => void
   readonly #sideLinks = new SideLinks()
@@ -45,10 +45,10 @@ export class LaneSession implements LaneOwner {
   #lastWindow = { atUs: nowUs(), lost: 0, retransmitted: 0, corrupted: 0 }
 
   /** @param loop - with its socket bound. @param onOver - the main thread was told the end. */
-  constructor(key: string, loop: LaneLoop, pool: SlabPool, post: (report: LaneReport) => void, onOver: () => void) {
+  constructor(key: string, loop: LaneLoop, pools: LanePools, post: (report: LaneReport) => void, onOver: () => void) {
     this.#key = key
     this.#loop = loop
-    this.#pool = pool
+    this.#pools = pools
     this.#post = post
     this.#onOver = onOver
   }
@@ -251,7 +251,8 @@ export class LaneSession implements LaneOwner {
     const session = new SenderSession({
       plan,
       manifest: transfer.manifest,
-      pool: this.#pool,
+      // Lanes beside this one send from the same buffers.
+      pool: transfer.lanes > 1 ? this.#pools.shared : this.#pools.own,
       io: disk,
       stream,
       knownHash: (file) => {
@@ -268,7 +269,7 @@ export class LaneSession implements LaneOwner {
   #makeReceiver(stream: { writeControl(bytes: Uint8Array): number }): ReceiverSession {
     const session = new ReceiverSession({
       creditCounter: this.#creditCounter,
-      pool: this.#pool,
+      pool: this.#pools.own,
       io: {
         writeChunk: (chunk, buffer, length, hash) => this.#disk().writeChunk(chunk, buffer, length, hash),
         checkpoint: () => this.#disk().checkpoint(),

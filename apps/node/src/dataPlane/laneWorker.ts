@@ -4,7 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads'
 import { assert } from '@godwit/protocol/assert'
-import { SlabPool } from './bufferPool.js'
+import { makePools } from './bufferPool.js'
 import { LaneLoop } from './laneLoop.js'
 import { LaneSession } from './laneSession.js'
 import type { LaneCommand, LaneReport } from './messages.js'
@@ -15,7 +15,7 @@ Error.stackTraceLimit = 0
 
 assert(parentPort !== null, 'a lane runs in a worker thread')
 const port = parentPort
-const pool = new SlabPool()
+const pools = makePools()
 /** A lane from its bound socket on; what it carries is decided when it starts. */
 const lanes = new Map<string, { readonly loop: LaneLoop; session: LaneSession; side: SideLane | undefined }>()
 const post = (report: LaneReport): void => port.postMessage(report)
@@ -23,7 +23,7 @@ const post = (report: LaneReport): void => port.postMessage(report)
 const open = async (key: string, host: string): Promise<void> => {
   const onOver = (): void => void lanes.delete(key)
   const loop = new LaneLoop(key, post)
-  lanes.set(key, { loop, session: new LaneSession(key, loop, pool, post, onOver), side: undefined })
+  lanes.set(key, { loop, session: new LaneSession(key, loop, pools, post, onOver), side: undefined })
   if (!(await loop.open(host))) onOver()
 }
 
@@ -45,7 +45,7 @@ port.on('message', (command: LaneCommand) => {
       session.start(command.session, command.transfer)
       break
     case 'startSide':
-      lane.side = new SideLane(key, loop, pool, post, () => void lanes.delete(key))
+      lane.side = new SideLane(key, loop, pools.shared, post, () => void lanes.delete(key))
       lane.side.start(command.session, command.role, command.port)
       break
     case 'attachLane':

@@ -39,6 +39,8 @@ export interface SenderParameters {
   readonly sources: readonly SourceFile[]
   /** 32 bytes per file of hashes known so far; all zero where unknown. */
   readonly fileHashes: Uint8Array
+  /** Lanes that the session may have, the first one included. */
+  readonly lanes: number
 }
 
 export interface ReceiverParameters {

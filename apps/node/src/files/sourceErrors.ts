@@ -1,6 +1,7 @@
 /** What the operating system says about a source, as failures of the error table. */
+
+import { displayName } from '@godwit/protocol/displayName'
 import type { Failure } from '@godwit/protocol/errors'
-import { displayName } from '@godwit/protocol/namesDisplay'
 import { DiskRefusal, isSystemError } from './diskErrors.js'
 
 /** A path as messages show it: whole, with everything escaped that is not visible. */

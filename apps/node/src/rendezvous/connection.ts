@@ -2,10 +2,13 @@
 import type { AppRouter } from '@godwit/rendezvous/api'
 import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink, type TRPCClient } from '@trpc/client'
 import type { FetchLike } from 'eventsource'
+import { boundedEvents } from './boundedEvents.js'
 import { ClosableEventSource } from './closableEventSource.js'
 
 /** Bytes of one answer to a call: those of a rendezvous are below 1 KiB. */
 const ANSWER_MAX_BYTES = 64 * 1024
+/** Bytes of one event of a stream: the largest carries a mailbox message in base64, 11 KiB. */
+const EVENT_MAX_BYTES = 16 * 1024
 
 export type RendezvousRpc = TRPCClient<AppRouter>
 
@@ -42,8 +45,17 @@ const authorizationOf = (context: Record<string, unknown>): Record<string, strin
 /** A redirect would carry the token elsewhere: it is refused. */
 const fetchWith =
   (headers: Record<string, string>): FetchLike =>
-  (url, init) =>
-    fetch(url, { ...init, redirect: 'error', headers: { ...init.headers, ...headers } })
+  async (url, init) => {
+    const response = await fetch(url, { ...init, redirect: 'error', headers: { ...init.headers, ...headers } })
+    const { status, redirected, body } = response
+    return {
+      url: response.url,
+      status,
+      redirected,
+      headers: response.headers,
+      body: body === null ? null : boundedEvents(body, EVENT_MAX_BYTES),
+    }
+  }
 
 type Fetch = NonNullable<Parameters<typeof httpLink>[0]['fetch']>
 

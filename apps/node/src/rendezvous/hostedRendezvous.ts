@@ -113,7 +113,13 @@ export class HostedRendezvous {
     const log = openLogFile(dataDir)
     const child = spawn(
       process.execPath,
-      [this.#options.entry ?? rendezvousEntry(), '--listen', `${host}:${this.#port}`, '--exit-with-parent'],
+      [
+        this.#options.entry ?? rendezvousEntry(),
+        '--listen',
+        `${host}:${this.#port}`,
+        '--exit-with-parent',
+        '--own-rooms-only',
+      ],
       {
         // Its own process group: Ctrl-C in a terminal is for the node, which ends the child in its turn.
         detached: true,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { assert } from '@godwit/protocol/assert'
 import type { Failure } from '@godwit/protocol/errors'
+import { MAILBOX_MESSAGE_MAX_BYTES } from '@godwit/protocol/limits'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RendezvousClient } from './rendezvousClient.js'
 
@@ -69,6 +70,19 @@ test('a call carries the token in its header only', async () => {
   answer = (response) => json(response, 200, { result: { data: { roomId, receiver } } })
   expect(await client().join(token, '4821')).toEqual({ ok: true, value: { roomId, receiver } })
   expect(requests).toEqual([{ path: '/trpc/rooms.join', authorization: `Bearer ${token}`, input: null }])
+})
+
+test('a room is opened under the name that was asked for, or under a number', async () => {
+  const openAs = async (nameplate: string, name?: string) => {
+    answer = (response) => json(response, 200, { result: { data: { roomId, nameplate, expiresAt: 1 } } })
+    return (await client().open(token, { capacity: 1, ...(name === undefined ? {} : { name }) })).ok
+  }
+  expect([await openAs('4821'), await openAs('999999'), await openAs('harvest', 'harvest')]).toEqual([true, true, true])
+  // Anything else would make a code that nobody can type, or that names another room.
+  for (const nameplate of ['1-abacus-abacus', '0', '012', '1000000', '4821 ', 'x']) {
+    expect(await openAs(nameplate)).toBe(false)
+  }
+  expect([await openAs('4821', 'harvest'), await openAs('Harvest', 'harvest')]).toEqual([false, false])
 })
 
 test('a refusal comes with the code that the rendezvous gave', async () => {
@@ -172,6 +186,57 @@ test('an item of another shape breaks the stream, which is then taken up before 
   }
   expect((await watchAll()).seen).toEqual(['a'])
   expect(JSON.parse(requests[1]?.input ?? '')).toEqual({ roomId, lastEventId: '1_0-0' })
+})
+
+test.each([
+  ['a line', 'x'.repeat(64 * 1024)],
+  ['an event of many lines', 'data: xxxxxxxxxxxxxxxx\n'.repeat(2048)],
+  ['an event of many lines as Windows ends them', 'data: xxxxxxxxxxxxxxxx\r\n'.repeat(2048)],
+])('%s without an end is cut off long before it fills the memory', async (_name, text) => {
+  const enoughBytes = 16 * 1024 * 1024
+  let writtenBytes = 0
+  answer = (response, _request, count) => {
+    openStream(response)
+    if (count > 1) return sendEnd(response)
+    response.write('data: ')
+    const writeOn = (): void => {
+      for (; writtenBytes < enoughBytes && !response.destroyed; writtenBytes += text.length) {
+        if (!response.write(text)) return void response.once('drain', writeOn)
+      }
+      response.end()
+    }
+    writeOn()
+  }
+  expect((await watchAll()).broken).toContain('ERR_RENDEZVOUS_UNREACHABLE')
+  expect(writtenBytes).toBeLessThan(enoughBytes)
+})
+
+test('a message of the largest size comes through', async () => {
+  const largest = 'x'.repeat(MAILBOX_MESSAGE_MAX_BYTES)
+  answer = (response) => {
+    openStream(response)
+    for (let number = 1; number <= 20; number += 1) sendItem(response, `${number}_0-0`, largest)
+    sendEnd(response)
+  }
+  expect((await watchAll()).seen).toEqual(Array(20).fill(largest))
+})
+
+test('an id that no rendezvous gives out comes no further: it would be shown, and kept', async () => {
+  answer = (response, _request, count) => {
+    openStream(response)
+    if (count > 1) return sendEnd(response)
+    const event = { type: 'ReceiverJoined', data: { receiver: '\u001b[2Jrc', tokenHash: '' } }
+    response.write(`id: 1_0-0\ndata: ${JSON.stringify({ kind: 'event', roomVersion: 1, event })}\n\n`)
+  }
+  expect((await watchAll()).broken).toContain('ERR_RENDEZVOUS_UNREACHABLE')
+})
+
+test('a version that is no version is not taken for a rendezvous', async () => {
+  const info = (version: string) => ({ result: { data: { name: 'godwit-rendezvous', version, udpPort: 4907 } } })
+  answer = (response) => json(response, 200, info('0.1.0-rc.1+7'))
+  expect((await client().info()).ok).toBe(true)
+  answer = (response) => json(response, 200, info('\u001b]0;owned\u0007'))
+  expect(await client().info()).toMatchObject(unreachable)
 })
 
 test('who stops watching is let go at once, also while waiting to try again', async () => {

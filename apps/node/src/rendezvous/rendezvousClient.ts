@@ -4,6 +4,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { type Failure, fail, ok, type Result } from '@godwit/protocol/errors'
+import { NAMEPLATE_MAX } from '@godwit/protocol/limits'
 import {
   joinRoomOutput,
   observeTokenOutput,
@@ -34,6 +35,10 @@ export type RoomVersion = z.infer<typeof roomVersionOutput>
 
 const CALL_TIMEOUT_MS = 10_000
 
+/** What a rendezvous gives out by itself: 1 … NAMEPLATE_MAX. */
+const isNumber = (nameplate: string): boolean =>
+  /^[1-9][0-9]{0,8}$/.test(nameplate) && Number(nameplate) <= NAMEPLATE_MAX
+
 export class RendezvousClient {
   readonly url: string
   /** `host:port`, as messages name it. */
@@ -51,13 +56,18 @@ export class RendezvousClient {
   }
 
   /** Opens the room of `token`, or finds it open. ERR_ROOM_NAME_TAKEN, ERR_ROOM_CLOSED, ERR_RENDEZVOUS_*. */
-  open(
+  async open(
     token: string,
     input: { readonly capacity: number; readonly name?: string; readonly guessesMax?: number },
   ): Promise<Result<OpenedRoom>> {
-    return this.#call(openRoomOutput, (signal) =>
+    const opened = await this.#call(openRoomOutput, (signal) =>
       this.#rpc.rooms.open.mutate({ ...input }, { context: { token }, signal }),
     )
+    if (!opened.ok) return opened
+    const { nameplate } = opened.value
+    const isAsAsked = input.name === undefined ? isNumber(nameplate) : nameplate === input.name
+    // A code is made of it: one of another kind leads nowhere, or elsewhere.
+    return isAsAsked ? opened : fail('ERR_RENDEZVOUS_UNREACHABLE', this.host)
   }
 
   /** ERR_ROOM_NOT_FOUND, ERR_ROOM_CLOSED, ERR_ROOM_LOCKED, ERR_ROOM_LINE_FULL, ERR_RENDEZVOUS_*. */

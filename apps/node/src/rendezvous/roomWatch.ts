@@ -35,8 +35,8 @@ export interface WatchRoomOptions {
 const CONNECT_TIMEOUT_MS = 10_000
 /** Milliseconds after which a stream counts as one that worked. */
 const STEADY_MS = 5000
-/** Items that wait to be taken; with more the stream is cut and begun again where the taker is. */
-const BACKLOG_MAX = 4096
+/** Items that wait to be taken (16 MiB at the most); with more the stream is cut and begun again where the taker is. */
+const BACKLOG_MAX = 1024
 
 /**
  * Items as they come. Ends when the room is over (behind RoomClosed) or `signal` aborts. A failure that waiting cannot

@@ -7,12 +7,16 @@ import type { MessagePort } from 'node:worker_threads'
 import type { DataOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { CloseCode } from '@godwit/engine/transport/types'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { ErrorCode, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { SessionCommand, SessionReport } from '../dataPlane/dataPlane.js'
 import type { ReceiverParameters, SenderParameters } from '../dataPlane/messages.js'
-import type { PeerSocket } from '../network/peerSocket.js'
+import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
+import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
+import { describe } from '../transfers/transferLog.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 import { SideLanes, type SideLanesOptions } from './sideLanes.js'
 
 export type EndedReport = Extract<SessionReport, { type: 'ended' }>
@@ -153,6 +157,31 @@ export class PeerSession {
     }
     return false
   }
+}
+
+/** Which addresses of the other side may be tried from `listenHost`. */
+export const candidatePolicyOf = (listenHost: string): CandidatePolicy => ({
+  allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)),
+})
+
+/** Binds a session's socket and gathers its candidates; undefined when that is not possible now. */
+export const openPeerSession = async (
+  { plane, listenHost, logger }: RunContext,
+  transferId: string,
+  rendezvous: Rendezvous | undefined,
+): Promise<PeerSession | undefined> => {
+  if (rendezvous === undefined) return undefined
+  const opened = await openPeerSocket({ plane, rendezvous, listenHost })
+  if (!opened.ok) {
+    logger.error({ transferId }, describe(opened.failure))
+    return undefined
+  }
+  return new PeerSession(opened.value, {
+    plane,
+    rendezvous,
+    listenHost,
+    candidatePolicy: candidatePolicyOf(listenHost),
+  })
 }
 
 /** Why a session was lost, as the log says it. */

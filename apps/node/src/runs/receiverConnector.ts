@@ -7,15 +7,15 @@ import { PairingInitiator } from '@godwit/engine/handshake/pairingInitiator'
 import { ResumeInitiator } from '@godwit/engine/handshake/resumeInitiator'
 import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
 import type { HandshakeContext, HandshakeStep, Pairing, SessionKeys } from '@godwit/engine/handshake/types'
+import { isWakeFor } from '@godwit/engine/handshake/wake'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { Failure } from '@godwit/protocol/errors'
 import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
+import type { SignedWake } from '@godwit/protocol/wakeMessage'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
-import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
-import { openPeerSocket } from '../network/peerSocket.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
-import { describe } from '../transfers/transferLog.js'
-import { PeerSession } from './peerSession.js'
-import type { Rendezvous, RunContext } from './runContext.js'
+import type { PeerSession } from './peerSession.js'
+import type { RunContext } from './runContext.js'
 
 /**
  * Milliseconds without an answer after which the next handshake begins. Somebody who is there answers the first message
@@ -31,11 +31,14 @@ const ATTEMPT_DELAYS_MS = [0, 100, 300, 1000, 2000] as const
 type Machine = PairingInitiator | ResumeInitiator
 
 export interface ReceiverConnectorOptions {
-  readonly context: RunContext
+  readonly context: Pick<RunContext, 'crypto' | 'deviceName' | 'secrets'>
   readonly transferId: string
   /** Our id in the room. */
   readonly receiver: () => string
-  readonly client: () => Rendezvous | undefined
+  /** Which addresses of the other side may be tried. */
+  readonly candidatePolicy: CandidatePolicy
+  /** Binds the socket of a handshake and gathers its candidates; undefined when that is not possible now. */
+  readonly openSession: () => Promise<PeerSession | undefined>
   readonly post: (message: Uint8Array) => Promise<void>
   /** Whether a session is of use now: not while the user is asked, nor after the end. */
   readonly isWanted: () => Promise<boolean>
@@ -72,6 +75,15 @@ export class ReceiverConnector {
     const { context, transferId, receiver } = this.#options
     const secrets = await context.secrets.read(transferId)
     return secrets.ok && secrets.value !== null && resumptionOf(secrets.value, receiver()) !== null
+  }
+
+  /** Whether a wake comes from the sender, and means the session that there is. */
+  async believes(wake: SignedWake | null): Promise<boolean> {
+    const { context, transferId, receiver } = this.#options
+    const secrets = await context.secrets.read(transferId)
+    if (!secrets.ok) return false
+    const resumption = resumptionOf(secrets.value ?? NO_SECRETS, receiver())
+    return isWakeFor(context.crypto, resumption?.current ?? null, wake)
   }
 
   /** Sees to it that an attempt is under way or due. */
@@ -161,26 +173,18 @@ export class ReceiverConnector {
   }
 
   #handshakeContext(): HandshakeContext {
-    const { context, transferId, client } = this.#options
-    const { crypto, deviceName, listenHost, plane } = context
-    const candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)) }
+    const { context, candidatePolicy, openSession } = this.#options
+    const { crypto, deviceName } = context
     return {
       crypto,
       deviceName,
       packetCiphers: ownPacketCiphers(),
       candidatePolicy,
       localCandidates: async () => {
-        const rendezvous = client()
-        if (rendezvous === undefined) return []
         this.#prepared?.close('done')
         this.#prepared = undefined
-        const opened = await openPeerSocket({ plane, rendezvous, listenHost })
-        if (!opened.ok) {
-          context.logger.error({ transferId }, describe(opened.failure))
-          return []
-        }
-        this.#prepared = new PeerSession(opened.value, { plane, rendezvous, listenHost, candidatePolicy })
-        return this.#prepared.candidates
+        this.#prepared = await openSession()
+        return this.#prepared?.candidates ?? []
       },
     }
   }
@@ -191,7 +195,7 @@ export class ReceiverConnector {
       case 'ignored':
         return
       case 'send':
-        if (step.exposesGuess) await this.#countExposure()
+        if (step.exposesGuess && !(await this.#countExposure())) return
         await post(step.message)
         // From now: getting here may have taken longer than the first answer may.
         this.#awaitAnswer(NEXT_ANSWER_MS)
@@ -238,13 +242,17 @@ export class ReceiverConnector {
     else this.connect()
   }
 
-  /** On disk before it is posted: with our confirmation whoever answers may test one guess. */
-  async #countExposure(): Promise<void> {
-    const { context, transferId } = this.#options
-    await context.secrets.update(transferId, (secrets) => {
+  /** On disk before it is posted: with our confirmation whoever answers may test one guess. False: it may not leave. */
+  async #countExposure(): Promise<boolean> {
+    const { context, transferId, fail } = this.#options
+    const counted = await context.secrets.update(transferId, (secrets) => {
       const before = secrets ?? NO_SECRETS
       return { ...before, exposedHandshakes: before.exposedHandshakes + 1 }
     })
+    if (counted.ok) return true
+    this.cancel()
+    await fail(counted.failure)
+    return false
   }
 
   /** With the first resumption secret the words are not needed any more. */

@@ -12,24 +12,27 @@ import { ERRORS } from '@godwit/protocol/errors'
 import { ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
+import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { mirroredEventOf } from './mirroredEvents.js'
+import { candidatePolicyOf, openPeerSession } from './peerSession.js'
 import { ReceiverConnector } from './receiverConnector.js'
 import { ReceiverData } from './receiverData.js'
-import { ReceiverRoom } from './receiverRoom.js'
+import { ReceiverRoomLink } from './receiverRoomLink.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { Serial } from './serial.js'
-import { isWakeMessage } from './wakeMessage.js'
 
 export class ReceiverRun implements Run {
   readonly transferId: string
   readonly #context: RunContext
   readonly #serial = new Serial()
-  readonly #room: ReceiverRoom
+  readonly #room: ReceiverRoomLink
   readonly #connector: ReceiverConnector
   readonly #data: ReceiverData
   #status: KnownTransfer['status'] = 'active'
+  /** Why the room is over for us; it counts once no session works. */
+  #roomEnd: Failure | undefined
   #isStopped = false
   #isOver = false
 
@@ -43,7 +46,7 @@ export class ReceiverRun implements Run {
       fail: (failure: Failure) => this.#fail(failure),
       spawn: (task: () => Promise<void>) => this.#spawn(task),
     }
-    this.#room = new ReceiverRoom({
+    this.#room = new ReceiverRoomLink({
       context,
       transferId,
       execute: (command) => this.#execute(command),
@@ -61,7 +64,8 @@ export class ReceiverRun implements Run {
     })
     this.#connector = new ReceiverConnector({
       ...shared,
-      client: () => this.#room.client,
+      candidatePolicy: candidatePolicyOf(context.listenHost),
+      openSession: () => openPeerSession(context, transferId, this.#room.client),
       post: (message) => this.#room.post(message),
       isWanted: () => this.#isSessionWanted(),
       onPaired: async ({ peer, verification }) => {
@@ -150,7 +154,8 @@ export class ReceiverRun implements Run {
   async #enter(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
     // A session that runs needs no room; when it ends, this is asked again.
     if (this.#data.isOpen && !this.#room.isEntered) return true
-    const entered = await this.#room.enter(record)
+    const entered =
+      this.#roomEnd === undefined ? await this.#room.enter(record) : { ok: false as const, failure: this.#roomEnd }
     if (entered.ok) return entered.value
     // A sender that has closed its room knows all that it wants to know.
     if (projection.transfer.status === 'completed') await this.#onCompletionKnown()
@@ -205,8 +210,9 @@ export class ReceiverRun implements Run {
   async #onItem(item: RoomFeedItem): Promise<void> {
     if (item.kind === 'message') {
       const message = new Uint8Array(Buffer.from(item.body, 'base64'))
-      if (isWakeMessage(message)) this.#onSenderBack()
-      else await this.#connector.onMessage(message)
+      const wake = decodeWake(message)
+      if (wake === undefined) await this.#connector.onMessage(message)
+      else await this.#onWake(wake)
       return
     }
     const event = mirroredEventOf(item)
@@ -215,37 +221,43 @@ export class ReceiverRun implements Run {
     if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#room.receiver) {
       await this.#onPutOut(event.data.reason)
     }
-    if (event?.type === 'RoomClosed') await this.#onRoomClosed(event.data.reason)
+    if (event?.type === 'RoomClosed') {
+      const isCancelled = event.data.reason === 'cancelled'
+      await this.#onRoomEnd({ code: isCancelled ? 'ERR_CANCELLED_BY_PEER' : 'ERR_ROOM_CLOSED' })
+    }
   }
 
-  /** We are not in the room any more, and there is no way back in. */
+  /** We are not in the room any more, and our token does not lead back in. */
   async #onPutOut(reason: string): Promise<void> {
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (reason === 'wrongCode') await this.#fail({ code: 'ERR_WRONG_CODE' })
-    else if (reason === 'timeout') await this.#failUnlessPaired({ code: 'ERR_PEER_TIMEOUT' })
-    else await this.#fail({ code: 'ERR_RESUME_REFUSED' })
+    if (reason === 'completed') return this.#onRoomEnd({ code: 'ERR_ROOM_CLOSED' })
+    if (await this.#connector.hasPaired()) return this.#onRoomEnd({ code: 'ERR_RESUME_REFUSED' })
+    if (reason === 'wrongCode') return this.#fail({ code: 'ERR_WRONG_CODE' })
+    if (reason !== 'timeout') return this.#fail({ code: 'ERR_RESUME_REFUSED' })
+    // Our place went to somebody else, since we did not pair in time. Another try is another receiver, with its own token.
+    await this.#context.secrets.update(this.transferId, (secrets) => secrets && { ...secrets, roomToken: null })
+    await this.#fail({ code: 'ERR_PEER_TIMEOUT' })
   }
 
-  async #onRoomClosed(reason: string): Promise<void> {
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    if (reason === 'cancelled') return this.#fail({ code: 'ERR_CANCELLED_BY_PEER' })
-    // While a session runs the room is not needed.
+  /** The room is over for us. While a session works, what ends it is said in it, under its keys: that is waited for. */
+  async #onRoomEnd(failure: Failure): Promise<void> {
+    this.#roomEnd = failure
     this.#room.forget(false)
-    await this.#sync()
+    if (this.#data.isEstablished) return
+    const projection = await this.#context.log.read(this.transferId)
+    // A sender that is complete has dealt with this receiver.
+    if (projection?.transfer.status === 'completed') await this.#onCompletionKnown()
+    else await this.#fail(failure)
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status === 'completed') return this.#onCompletionKnown()
-    this.#room.forget(failure.code === 'ERR_ROOM_NOT_FOUND')
+    if (failure.code !== 'ERR_ROOM_NOT_FOUND') return this.#onRoomEnd(failure)
+    this.#room.forget(true)
     await this.#sync()
   }
 
-  /** The sender's node started again: the session that stood before is dead, whatever its timers say. */
-  #onSenderBack(): void {
-    if (this.#isStopped || this.#isOver) return
+  /** The sender has no session with us: the one that we have is dead, whatever its timers say. */
+  async #onWake(wake: SignedWake | null): Promise<void> {
+    if (this.#isStopped || this.#isOver || !(await this.#connector.believes(wake))) return
     if (this.#data.isOpen) this.#data.close('replaced')
     else this.#connector.restart()
   }

@@ -2,16 +2,20 @@
  * A run's link to its room: watches it, posts to it, and never gives up while the run lasts. What comes is handed on in
  * order; the next item waits until the one before has been dealt with.
  */
-import type { Failure, Result } from '@godwit/protocol/errors'
+import { setImmediate as immediate } from 'node:timers/promises'
+import type { Failure } from '@godwit/protocol/errors'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import type { TransferRecords } from '../records/transferRecord.js'
 import { retryPauseMs } from '../rendezvous/backoff.js'
 import { describe } from '../transfers/transferLog.js'
+import { FeedPace } from './feedPace.js'
 import type { Rendezvous } from './runContext.js'
 
 /** Tries of one message; a handshake that loses one begins again anyway. */
 const POST_TRIES = 3
 const POST_RETRY_MS = 300
+/** Messages that wait for the rendezvous at once: more are no use to handshakes that have 30 s. */
+const POSTS_MAX = 64
 
 /** Whether a call to the rendezvous can succeed later as it is. */
 export const isMendedByWaiting = ({ code }: Failure): boolean =>
@@ -35,9 +39,11 @@ export interface RoomLinkOptions {
 export class RoomLink {
   readonly #options: RoomLinkOptions
   readonly #stopping = new AbortController()
+  readonly #pace = new FeedPace(performance.now())
   #watching: Promise<void> | undefined
   /** Behind what was dealt with. */
   #cursor: string | undefined
+  #posts = 0
 
   constructor(options: RoomLinkOptions) {
     this.#options = options
@@ -54,13 +60,23 @@ export class RoomLink {
     await this.#watching
   }
 
-  /** Leaves a message for a receiver, or (undefined) for the sender. */
-  async post(body: Uint8Array, to?: string): Promise<Result<unknown>> {
+  /** Leaves a message for a receiver, or (undefined) for the sender. One that could not be left costs a handshake. */
+  async post(body: Uint8Array, to?: string): Promise<void> {
+    if (this.#posts >= POSTS_MAX) return
+    this.#posts += 1
+    try {
+      await this.#post(body, to)
+    } finally {
+      this.#posts -= 1
+    }
+  }
+
+  async #post(body: Uint8Array, to: string | undefined): Promise<void> {
     const { client, roomId, token } = this.#options
     for (let tries = 1; ; tries++) {
       const posted = await client.post(token, roomId, body, to)
       const isFinal = posted.ok || tries === POST_TRIES || !isMendedByWaiting(posted.failure)
-      if (isFinal || this.#stopping.signal.aborted) return posted
+      if (isFinal || this.#stopping.signal.aborted) return
       await pause(POST_RETRY_MS, this.#stopping.signal)
     }
   }
@@ -93,6 +109,10 @@ export class RoomLink {
         onGone(result.failure)
         return
       }
+      // Between any two items everything else of this node has its turn.
+      const waitMs = this.#pace.take(performance.now())
+      await (waitMs > 0 ? pause(waitMs, signal) : immediate())
+      if (signal.aborted) return
       const { cursor, item } = result.value
       if (item.kind === 'message') {
         saveCursor(cursor)

@@ -97,23 +97,27 @@ describe('a sender that was killed', () => {
   test('after its completion was recorded closes its room when it is back, and the receiver hears of it', async () => {
     const { sender, receiver } = await world.pair()
     const dead = sender.node.diesAfter('TransferCompleted')
-    world.network.finalize(await receiving())
+    const session = await receiving()
+    world.network.finalize(session)
     await dead
     expect(receiver.node.records.get(receiver.id)?.isCompletionKnown).toBe(false)
     await sender.node.start()
     await world.rooms.closed()
+    // What the rendezvous says counts when the session with the dead node has ended.
+    world.network.cut(session)
     await receiver.ended('completed')
     await sender.ended('completed')
   })
 
   test('after its cancelling was recorded closes its room when it is back', async () => {
     const { sender, receiver } = await world.pair()
-    await receiving()
+    const session = await receiving()
     const dead = sender.node.diesAfter('TransferCancelled')
     void sender.execute({ type: 'cancel', by })
     await dead
     await sender.node.start()
     await world.rooms.closed()
+    world.network.cut(session)
     const failed = await receiver.until('TransferFailed')
     expect(failed.data.code).toBe('ERR_CANCELLED_BY_PEER')
   })

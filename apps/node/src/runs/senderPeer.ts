@@ -4,33 +4,19 @@
  */
 
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
-import { MailboxResponder } from '@godwit/engine/handshake/mailboxResponder'
-import { RoomPassphrase } from '@godwit/engine/handshake/pairingKeys'
-import type { RoomIdentity } from '@godwit/engine/handshake/pairingResponder'
-import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
-import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
+import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
-import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import { ERRORS, type ErrorCode, type Failure } from '@godwit/protocol/errors'
-import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
-import { makeOfferPreview } from '@godwit/protocol/offer'
 import type { RangePair } from '@godwit/protocol/rangeSet'
-import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
-import { ownPacketCiphers } from '../crypto/packetCiphers.js'
-import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
-import { openPeerSocket } from '../network/peerSocket.js'
-import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
-import type { EndedReport, InnerReport } from './peerSession.js'
-import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
-import type { Execute, Rendezvous, RunContext } from './runContext.js'
-import { guessesMax } from './senderRoom.js'
-import { wakeMessage } from './wakeMessage.js'
+import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
+import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
+import { SenderConnector, type SenderConnectorOptions } from './senderConnector.js'
 
 /** Milliseconds that the session stays after the receiver's completion is recorded, for it to hear of it. */
 const CONFIRMING_MS = 10_000
@@ -41,28 +27,16 @@ const PRESENT: readonly Receiver['phase']['is'][] = ['joined', 'inLine', 'admitt
 /** Nothing was measured: chunks that turned out to be there. */
 const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 
-export interface SenderPeerOptions {
-  readonly context: RunContext
-  readonly transferId: string
-  readonly receiver: string
-  readonly client: () => Rendezvous | undefined
-  readonly post: (message: Uint8Array) => Promise<void>
-  readonly command: (command: RoomCommandInput['command']) => Promise<void>
-  readonly execute: Execute
-  readonly spawn: (task: () => Promise<void>) => void
+export interface SenderPeerOptions extends Omit<SenderConnectorOptions, 'onKeys'> {
   readonly sync: () => void
 }
 
 export class SenderPeer {
   readonly #options: SenderPeerOptions
-  readonly #responder: MailboxResponder
-  readonly #candidatePolicy: CandidatePolicy
-  #room: RoomIdentity | null = null
-  #resumption: ResumptionSecrets | null = null
-  /** The socket of a handshake under way, until its keys are there. */
-  #prepared: PeerSession | undefined
-  #preparedTimer: NodeJS.Timeout | undefined
+  readonly #connector: SenderConnector
   #session: PeerSession | undefined
+  /** The session that there is was told to end. */
+  #isClosing = false
   #confirmingTimer: NodeJS.Timeout | undefined
   #plan: ChunkPlan | undefined
   #hashes: Uint8Array = new Uint8Array(0)
@@ -75,18 +49,9 @@ export class SenderPeer {
 
   constructor(options: SenderPeerOptions) {
     this.#options = options
-    const { context } = options
-    this.#candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(context.listenHost)) }
-    this.#responder = new MailboxResponder({
-      context: {
-        crypto: context.crypto,
-        deviceName: context.deviceName,
-        packetCiphers: ownPacketCiphers(),
-        candidatePolicy: this.#candidatePolicy,
-        localCandidates: () => this.#prepare(),
-      },
-      room: () => this.#room,
-      resumption: () => this.#resumption,
+    this.#connector = new SenderConnector({
+      ...options,
+      onKeys: (keys, session) => this.#start(keys, session),
     })
   }
 
@@ -99,13 +64,18 @@ export class SenderPeer {
     return this.#session !== undefined
   }
 
+  /** Whether a session with this receiver works. */
+  get isEstablished(): boolean {
+    return this.#session?.isEstablished === true && !this.#isClosing
+  }
+
   get hasFailed(): boolean {
     return this.#hasFailed
   }
 
-  /** Asks it to come for a session, unless it has one. */
+  /** Asks it to come for a session, unless it has one. Resolves when that was left for it, or could not be. */
   async wake(): Promise<void> {
-    if (!this.isOpen) await this.#options.post(wakeMessage())
+    if (this.#session === undefined || this.#isClosing) await this.#connector.wake()
   }
 
   /**
@@ -114,13 +84,20 @@ export class SenderPeer {
    */
   agree(number: number | undefined): void {
     const session = this.#session
-    if (session !== undefined && session.number > 0 && session.number !== number) session.close('shutdown')
+    if (session === undefined || session.number === 0 || session.number === number) return
+    this.#isClosing = true
+    session.close('shutdown')
   }
 
-  /** It has left the room by itself. */
-  async onLeft(): Promise<void> {
-    this.#hasLeft = true
-    if (!this.isOpen) await this.#onGoneForGood()
+  /**
+   * The rendezvous says that it is not in the room any more. While a session works, that says so itself. @param byItself -
+   * whether nobody put it out.
+   */
+  async onLeft(byItself: boolean): Promise<void> {
+    if (byItself) this.#hasLeft = true
+    if (this.isEstablished) return
+    this.close('done')
+    if (byItself && !this.isOpen) await this.#onGoneForGood()
   }
 
   /** Resolves when nothing of it is being written any more. */
@@ -129,10 +106,8 @@ export class SenderPeer {
     await this.#saving
   }
 
-  async onMessage(message: Uint8Array): Promise<void> {
-    if (!(await this.#load())) return
-    const step = await this.#responder.handle(message)
-    await this.#onStep(step)
+  onMessage(message: Uint8Array): Promise<void> {
+    return this.#connector.onMessage(message)
   }
 
   requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
@@ -152,156 +127,42 @@ export class SenderPeer {
   close(code: CloseCode): void {
     clearTimeout(this.#confirmingTimer)
     this.#confirmingTimer = undefined
-    this.#dropPrepared()
+    this.#connector.cancel()
+    this.#isClosing = true
     this.#session?.close(code)
   }
 
-  /** What the handshake needs: read anew for each message, since it may have changed; false when it may not go on. */
-  async #load(): Promise<boolean> {
-    const { context, transferId, receiver } = this.#options
-    const projection = await context.log.read(transferId)
-    const record = context.records.get(transferId)
-    if (projection === undefined || projection.transfer.status === 'none' || record === undefined) return false
-    const { transfer } = projection
-    const known = receiverOf(transfer.run, receiver)
-    if (known === undefined || transfer.status === 'cancelled' || transfer.status === 'paused') return false
-    if (transfer.status === 'failed' && !ERRORS[transfer.code].isRetryable) return false
-    const read = await context.secrets.read(transferId)
-    if (!read.ok || read.value === null) return false
-    const secrets = read.value
-    this.#resumption = resumptionOf(secrets, receiver)
-    const mayPair =
-      transfer.status === 'active' && known.phase.is === 'admitted' && !(transfer.run.room?.isLocked ?? false)
-    if (!mayPair || secrets.passphrase === null || secrets.roomSalt === null || secrets.roomKey === null) {
-      this.#room = null
-      return true
-    }
-    this.#room ??= {
-      passphrase: new RoomPassphrase(context.crypto, secrets.passphrase.text.bytes(), secrets.roomSalt.bytes()),
-      roomKey: { publicKey: secrets.roomKey.publicKey.bytes(), secretKey: secrets.roomKey.secretKey.bytes() },
-      offer: makeOfferPreview(record.names, record.fileCount, record.totalBytes),
-    }
-    return true
-  }
-
-  async #onStep(step: HandshakeStep): Promise<void> {
-    const { execute, post, receiver } = this.#options
-    switch (step.kind) {
-      case 'ignored':
-        return
-      case 'send':
-        await post(step.message)
-        return
-      case 'paired':
-        if (!(await this.#store(step.pairing.resumption))) return
-        await execute({ type: 'pair', receiver, name: step.pairing.peer.deviceName })
-        // Before the message: when the receiver gets it and probes, our NAT is open for it.
-        await this.#start(step.pairing)
-        if (step.message !== null) await post(step.message)
-        return
-      case 'resumed':
-        if (!(await this.#store(step.session.resumption))) return
-        // A receiver that tries again takes a failed transfer up with it.
-        await this.#takeUp()
-        await this.#start(step.session)
-        if (step.message !== null) await post(step.message)
-        return
-      case 'failed':
-        this.#dropPrepared()
-        if (step.message !== null) await post(step.message)
-        if (step.countsAsGuess) await this.#countGuess()
-        return
-    }
-  }
-
-  async #takeUp(): Promise<void> {
-    const { context, transferId, execute } = this.#options
-    const projection = await context.log.read(transferId)
-    if (projection?.transfer.status === 'failed') await execute({ type: 'retry', by: 'peer' })
-  }
-
-  /** Recorded first; the room's worker tells the rendezvous. */
-  async #countGuess(): Promise<void> {
-    const { context, transferId, receiver, execute } = this.#options
-    const record = context.records.get(transferId)
-    if (record === undefined) return
-    const events = await context.log.events.read(transferId)
-    const failed = events.filter(({ type }) => type === 'GuessFailed').length
-    const guessesLeft = Math.max(0, guessesMax(record) - failed - 1)
-    await execute({ type: 'guessFailed', receiver, guessesLeft })
-    if (guessesLeft === 0) await execute({ type: 'lockRoom' })
-    await this.#options.command({ type: 'guessFailed', receiver })
-  }
-
-  async #store(resumption: ResumptionSecrets): Promise<boolean> {
-    const { context, transferId, receiver } = this.#options
-    const stored = await context.secrets.update(transferId, (secrets) =>
-      withResumption(secrets ?? NO_SECRETS, receiver, resumption),
-    )
-    this.#resumption = resumption
-    if (!stored.ok) context.logger.error({ transferId }, describe(stored.failure))
-    return stored.ok
-  }
-
-  async #prepare(): Promise<PeerSession['candidates']> {
-    const { context, client } = this.#options
-    const rendezvous = client()
-    if (rendezvous === undefined) return []
-    this.#dropPrepared()
-    const opened = await openPeerSocket({ plane: context.plane, rendezvous, listenHost: context.listenHost })
-    if (!opened.ok) {
-      context.logger.error({ transferId: this.#options.transferId }, describe(opened.failure))
-      return []
-    }
-    const prepared = new PeerSession(opened.value, {
-      plane: context.plane,
-      rendezvous,
-      listenHost: context.listenHost,
-      candidatePolicy: this.#candidatePolicy,
-    })
-    this.#prepared = prepared
-    this.#preparedTimer = setTimeout(() => this.#dropPrepared(), HANDSHAKE_TIMEOUT_MS)
-    return prepared.candidates
-  }
-
-  #dropPrepared(): void {
-    clearTimeout(this.#preparedTimer)
-    this.#prepared?.close('done')
-    this.#prepared = undefined
-  }
-
-  async #start(keys: SessionKeys): Promise<void> {
+  async #start(keys: SessionKeys, session: PeerSession): Promise<void> {
     const { context, transferId, execute, receiver, spawn } = this.#options
-    clearTimeout(this.#preparedTimer)
-    const session = this.#prepared
-    this.#prepared = undefined
     const manifest = context.records.readManifest(transferId)
+    const decoded = manifest === undefined ? undefined : decodeManifest(manifest)
     const sources = await context.records.readSources(transferId)
     const projection = await context.log.read(transferId)
-    if (session === undefined || projection === undefined || projection.transfer.status === 'none') return
-    if (manifest === undefined || sources === undefined) {
+    if (projection === undefined || projection.transfer.status === 'none') {
+      session.close('done')
+      return
+    }
+    if (manifest === undefined || decoded?.ok !== true || sources === undefined) {
       session.close('done')
       await execute({ type: 'fail', code: 'ERR_DISK_IO', detail: 'the record of this transfer is damaged' })
       return
     }
-    const decoded = decodeManifest(manifest)
-    if (!decoded.ok) return
     this.#plan = ChunkPlan.of(decoded.value)
     this.#hashes = context.records.readHashes(transferId, this.#plan.fileCount)
     const replaced = this.#session
     replaced?.close('replaced')
     this.#session = session
+    this.#isClosing = false
     this.#hasFailed = false
     if (replaced !== undefined) await this.#loseSession(replaced, 'ERR_SESSION_LOST')
     session.start(
       keys,
-      { role: 'sender', manifest, sources, fileHashes: this.#hashes },
+      { role: 'sender', manifest, sources, fileHashes: this.#hashes, lanes: lanesOf(context.records.get(transferId)) },
       projection.transfer.run.limit,
       {
         onEstablished: async (report) => {
           if (this.#session !== session) return
-          // The first authentic datagram proves that the receiver has stored the new secret too.
-          if (this.#resumption !== null) await this.#store(confirmUse(this.#resumption))
+          await this.#connector.confirmUse()
           const opened = await execute({
             type: 'openSession',
             receiver,
@@ -353,7 +214,7 @@ export class SenderPeer {
         return
       case 'declined':
         await execute({ type: 'decline', receiver })
-        await this.#options.command({ type: 'dismiss', receiver, reason: 'failed' })
+        this.#options.command({ type: 'dismiss', receiver, reason: 'failed' })
         session.close('done')
         await this.#giveUp({ code: 'ERR_DECLINED' })
         return
@@ -418,7 +279,7 @@ export class SenderPeer {
       return
     }
     session.command({ type: 'confirmCompletion' })
-    await this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
+    this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
   }
 
   /** Not awaited by what it is called from: a hash that is lost is computed again. */

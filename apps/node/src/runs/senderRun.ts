@@ -4,7 +4,12 @@
  * leads to.
  */
 
-import type { KnownTransfer, Receiver } from '@godwit/engine/domain/transfer/state'
+import {
+  type KnownTransfer,
+  type Receiver,
+  receiverOf,
+  type Run as TransferRun,
+} from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import { ERRORS, type Failure } from '@godwit/protocol/errors'
@@ -12,11 +17,13 @@ import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
+import { Admissions } from './admissions.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { SenderPeer } from './senderPeer.js'
 import { SenderRoom } from './senderRoom.js'
+import { SenderRoomLink } from './senderRoomLink.js'
 import { Serial } from './serial.js'
 
 /** Phases of a receiver that has a place in the room. */
@@ -26,8 +33,12 @@ export class SenderRun implements Run {
   readonly transferId: string
   readonly #context: RunContext
   readonly #serial = new Serial()
-  readonly #room: SenderRoom
+  readonly #room: SenderRoomLink
+  /** What receivers pair by. */
+  readonly #pairing: SenderRoom
   readonly #peers = new Map<string, SenderPeer>()
+  readonly #admissions = new Admissions()
+  #admissionTimer: NodeJS.Timeout | undefined
   #status: KnownTransfer['status'] = 'active'
   #isStopped = false
   #isOver = false
@@ -35,7 +46,8 @@ export class SenderRun implements Run {
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
-    this.#room = new SenderRoom({
+    this.#pairing = new SenderRoom(context, transferId)
+    this.#room = new SenderRoomLink({
       context,
       transferId,
       execute: (command) => this.#execute(command),
@@ -73,9 +85,11 @@ export class SenderRun implements Run {
 
   async stop(): Promise<void> {
     this.#isStopped = true
+    clearTimeout(this.#admissionTimer)
     for (const peer of this.#peers.values()) peer.close('shutdown')
     await this.#room.stop()
     await this.#serial.settled()
+    this.#pairing.close()
     await Promise.all([...this.#peers.values()].map((peer) => peer.saved()))
   }
 
@@ -94,8 +108,9 @@ export class SenderRun implements Run {
       case 'active':
         if (record.ended !== null) this.#context.records.update(this.transferId, { ended: null })
         for (const { id, session } of transfer.run.receivers) this.#peers.get(id)?.agree(session?.number)
+        for (const peer of this.#peers.values()) peer.setLimit(transfer.run.limit)
         if (await this.#enter(record)) await this.#serve(record)
-        if (before === 'paused') await this.#wakeReceivers()
+        if (before === 'paused') void this.#wakeReceivers()
         return
       case 'paused':
         for (const peer of this.#peers.values()) peer.close('paused')
@@ -128,32 +143,58 @@ export class SenderRun implements Run {
     return false
   }
 
-  /** Tells those that are served to come for a session: what they had, or had begun, this side does not know any more. */
+  /**
+   * Tells those that are served to come for a session: what they had, or had begun, this side does not know any more.
+   * Never rejects: whoever is not told comes by itself.
+   */
   async #wakeReceivers(): Promise<void> {
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection === undefined) return
-    const served = receiversOf(projection).filter(({ phase }) => SERVED.includes(phase.is))
-    await Promise.all(served.map(({ id }) => this.#peerOf(id).wake()))
+    try {
+      const projection = await this.#context.log.read(this.transferId)
+      if (projection === undefined) return
+      const served = receiversOf(projection).filter(({ phase }) => SERVED.includes(phase.is))
+      await Promise.all(served.map(({ id }) => this.#peerOf(id).wake()))
+    } catch (error) {
+      this.#context.logger.warn({ transferId: this.transferId, err: error }, 'the receivers were not told to come')
+    }
   }
 
   /** Admits the first in line while a place is free. */
   async #serve(record: TransferRecord): Promise<void> {
     const projection = await this.#context.log.read(this.transferId)
     if (projection === undefined || projection.transfer.status !== 'active') return
-    const { limit, receivers } = projection.transfer.run
-    for (const peer of this.#peers.values()) peer.setLimit(limit)
+    const { run } = projection.transfer
+    const { receivers } = run
     const waiting = receivers
       .filter(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
       .sort((a, b) => placeOf(a) - placeOf(b))
-    if (waiting.length === 0) return
     const places = receivers.filter(({ phase }) => SERVED.includes(phase.is))
     const failed = places.filter(({ id }) => this.#peers.get(id)?.hasFailed === true)
     // Who has failed may try again, but not while others wait for the place.
-    for (const { id } of failed) await this.#command({ type: 'dismiss', receiver: id, reason: 'failed' })
-    const free = record.capacity - (places.length - failed.length)
-    for (const { id } of waiting.slice(0, Math.max(0, free))) {
+    const dismissed = waiting.length > 0 ? failed : []
+    for (const { id } of dismissed) await this.#command({ type: 'dismiss', receiver: id, reason: 'failed' })
+    const free = Math.max(0, record.capacity - (places.length - dismissed.length))
+    for (const { id } of waiting.slice(0, free)) {
       const admitted = await this.#command({ type: 'admit', receiver: id })
       if (admitted === 'ERR_ROOM_LINE_FULL') await this.#dismissDone(receivers)
+    }
+    this.#putOutSilent(run, waiting.length > free)
+    if (run.room?.isLocked === true && !receivers.some(mayComplete)) {
+      await this.#execute({ type: 'fail', code: 'ERR_ROOM_LOCKED', detail: null })
+    }
+  }
+
+  /** Places of receivers that say nothing go to those who wait. */
+  #putOutSilent(run: TransferRun, isSomebodyWaiting: boolean): void {
+    const silent = run.receivers.filter((receiver) => receiver.phase.is === 'admitted' && !hasPaired(receiver))
+    const overdue = this.#admissions.look(
+      silent.map(({ id }) => id),
+      performance.now(),
+    )
+    clearTimeout(this.#admissionTimer)
+    if (!isSomebodyWaiting) return
+    for (const receiver of overdue.receivers) void this.#command({ type: 'dismiss', receiver, reason: 'timeout' })
+    if (overdue.nextInMs !== undefined) {
+      this.#admissionTimer = setTimeout(() => this.#spawn(() => this.#sync()), overdue.nextInMs)
     }
   }
 
@@ -166,7 +207,7 @@ export class SenderRun implements Run {
   }
 
   /** Why the rendezvous did not do it; undefined when it did. What it does comes back as an event. */
-  async #command(command: Parameters<SenderRoom['command']>[0]): Promise<Failure['code'] | undefined> {
+  async #command(command: Parameters<SenderRoomLink['command']>[0]): Promise<Failure['code'] | undefined> {
     const done = await this.#room.command(command)
     if (done.ok) return undefined
     this.#context.logger.info({ transferId: this.transferId }, `no ${command.type}: ${describe(done.failure)}`)
@@ -175,26 +216,31 @@ export class SenderRun implements Run {
 
   async #onItem(item: RoomFeedItem): Promise<void> {
     if (item.kind === 'message') {
-      if (item.from === 'owner') return
-      await this.#peerOf(item.from).onMessage(new Uint8Array(Buffer.from(item.body, 'base64')))
+      await this.#onMessage(item.from, new Uint8Array(Buffer.from(item.body, 'base64')))
       return
     }
     const event = mirroredEventOf(item)
     if (event === undefined) return
-    await this.#execute({ type: 'mirrorRoomEvent', event })
-    if (event.type === 'ReceiverLeft') await this.#onReceiverLeft(event.data.receiver, event.data.reason)
+    const mirrored = await this.#execute({ type: 'mirrorRoomEvent', event })
+    if (event.type === 'ReceiverLeft' && mirrored.ok) {
+      await this.#peerOf(event.data.receiver).onLeft(event.data.reason === 'left')
+    }
     if (event.type === 'RoomClosed') {
-      const detail = event.data.reason === 'expired' ? { detail: 'the room was open for too long' } : {}
-      this.#room.over({ code: 'ERR_ROOM_CLOSED', ...detail })
+      const isExpired = event.data.reason === 'expired'
+      const detail = isExpired ? 'the room was open for too long' : 'the rendezvous closed the room'
+      this.#room.over({ code: 'ERR_ROOM_CLOSED', detail })
       await this.#sync()
     }
   }
 
-  async #onReceiverLeft(receiver: string, reason: string): Promise<void> {
-    const peer = this.#peers.get(receiver)
-    // One that leaves by itself says why over its session, where it has one: that end is waited for.
-    if (reason !== 'left') peer?.close('done')
-    else await this.#peerOf(receiver).onLeft()
+  /** Only of receivers that the log knows: a rendezvous could make up any number of them. */
+  async #onMessage(from: string, message: Uint8Array): Promise<void> {
+    if (!this.#peers.has(from)) {
+      const transfer = (await this.#context.log.read(this.transferId))?.transfer
+      if (transfer === undefined || transfer.status === 'none') return
+      if (receiverOf(transfer.run, from) === undefined) return
+    }
+    await this.#peerOf(from).onMessage(message)
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
@@ -210,11 +256,10 @@ export class SenderRun implements Run {
       context: this.#context,
       transferId: this.transferId,
       receiver,
+      room: this.#pairing,
       client: () => this.#room.client,
       post: (message) => this.#room.post(message, receiver),
-      command: async (command) => {
-        await this.#command(command)
-      },
+      command: (command) => void this.#command(command),
       execute: (command) => this.#execute(command),
       spawn: (task) => this.#spawn(task),
       sync: () => this.#spawn(() => this.#sync()),
@@ -240,6 +285,8 @@ export class SenderRun implements Run {
 
   #finish(): void {
     this.#isOver = true
+    clearTimeout(this.#admissionTimer)
+    this.#pairing.close()
     for (const peer of this.#peers.values()) peer.close('done')
     void this.#room.stop()
   }
@@ -261,3 +308,9 @@ const receiversOf = ({ transfer }: TransferProjection): readonly Receiver[] =>
 
 /** Those that were never put in line came before those that were. */
 const placeOf = ({ phase }: Receiver): number => (phase.is === 'inLine' ? phase.place : 0)
+
+/** The handshake has told the device's name, or an older session has. */
+const hasPaired = ({ name, sessionCount }: Receiver): boolean => name !== '' || sessionCount > 0
+
+/** Whether a receiver can still get everything in a room that takes nobody in any more. */
+const mayComplete = (receiver: Receiver): boolean => SERVED.includes(receiver.phase.is) && hasPaired(receiver)

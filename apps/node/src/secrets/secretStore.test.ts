@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Secret } from '../crypto/secret.js'
 import { SecretStore } from './secretStore.js'
-import { NO_SECRETS, resumptionOf, type TransferSecrets, withoutResumption, withResumption } from './transferSecrets.js'
+import { NO_SECRETS, resumptionOf, type TransferSecrets, withResumption } from './transferSecrets.js'
 
 const ID = 'trabcdefgh234567ab'
 const resumption = (fill: number, generation: number) => ({
@@ -96,21 +96,41 @@ describe('the secret store', () => {
     await store.write(ID, full())
     await writeFile(join(dataDir, 'secrets', `${ID}.json.tmp`), '{"half', { mode: 0o644 })
     expect((await readBack()).exposedHandshakes).toBe(2)
-    expect(await store.list()).toEqual([ID])
     await store.write(ID, NO_SECRETS)
     expect((await readBack()).passphrase).toBeNull()
     expect((await stat(join(dataDir, 'secrets', `${ID}.json`))).mode & 0o777).toBe(0o600)
   })
 
-  test('a receiver’s resumption goes alone, everything at completion', async () => {
+  test('each receiver has its own, and all go at completion', async () => {
     await store.write(ID, withResumption(full(), 'rctwo', { current: resumption(8, 1), previous: null }))
-    await store.update(ID, (secrets) => (secrets === null ? null : withoutResumption(secrets, 'rcone')))
     const secrets = await readBack()
-    expect(resumptionOf(secrets, 'rcone')).toBeNull()
+    expect(resumptionOf(secrets, 'rcone')?.current.generation).toBe(2)
     expect(resumptionOf(secrets, 'rctwo')?.current.generation).toBe(1)
     await store.delete(ID)
     await store.delete(ID)
     expect(await store.read(ID)).toEqual({ ok: true, value: null })
     expect(await readdir(join(dataDir, 'secrets'))).toEqual([])
+  })
+
+  test('deleting leaves nothing of a writing that was cut off', async () => {
+    await store.write(ID, full())
+    await writeFile(join(dataDir, 'secrets', `${ID}.json.tmp`), JSON.stringify('canary'))
+    await store.delete(ID)
+    expect(await readdir(join(dataDir, 'secrets'))).toEqual([])
+    // Nothing was written yet.
+    await rm(join(dataDir, 'secrets'), { recursive: true })
+    await store.delete(ID)
+  })
+
+  test('at start what belongs to no transfer goes, and so does what a crash left half written', async () => {
+    const [ended, halfWritten] = ['trendedgfh234567ab', 'trhalfwritten4567a']
+    await store.write(ID, full())
+    await store.write(ended, full())
+    await writeFile(join(dataDir, 'secrets', `${ID}.json.tmp`), '{"half')
+    await writeFile(join(dataDir, 'secrets', `${halfWritten}.json.tmp`), '{"half')
+    await writeFile(join(dataDir, 'secrets', 'notes.txt'), 'the user’s own')
+    await store.keepOnly((id) => id === ID)
+    expect((await readdir(join(dataDir, 'secrets'))).sort()).toEqual(['notes.txt', `${ID}.json`].sort())
+    expect((await readBack()).exposedHandshakes).toBe(2)
   })
 })

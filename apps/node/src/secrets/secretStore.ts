@@ -59,23 +59,28 @@ export class SecretStore {
   /** At completion, or when the transfer is cancelled or removed. Nothing there is fine. */
   delete(transferId: string): Promise<void> {
     return this.#inOrder(transferId, async () => {
-      await rm(this.#pathOf(transferId), { force: true })
+      const path = this.#pathOf(transferId)
+      await rm(path, { force: true })
+      // A crash while it was being written leaves the secrets there too.
+      await rm(temporaryOf(path), { force: true })
       await syncFolder(this.#folder)
     })
   }
 
-  /** The transfers that have secrets: for finding left-overs at start. */
-  async list(): Promise<readonly string[]> {
+  /** At start, before anything is written: deletes what a crash left of transfers that are not kept. */
+  async keepOnly(isKept: (transferId: string) => boolean): Promise<void> {
     const names = await readdir(this.#folder).catch(() => [])
-    return names
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => name.slice(0, -'.json'.length))
-      .filter((id) => transferIdSchema.safeParse(id).success)
+    for (const name of names) {
+      const id = /^(.+)\.json(?:\.tmp)?$/.exec(name)?.[1]
+      if (id === undefined || !transferIdSchema.safeParse(id).success) continue
+      if (!isKept(id)) await this.delete(id)
+      else if (name.endsWith('.tmp')) await rm(join(this.#folder, name), { force: true })
+    }
   }
 
   async #replace(transferId: string, secrets: TransferSecrets): Promise<Result<null>> {
     const path = this.#pathOf(transferId)
-    const temporary = `${path}.tmp`
+    const temporary = temporaryOf(path)
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
       // A left-over of a crash may have any mode: a new file has ours.
@@ -112,6 +117,8 @@ export class SecretStore {
     return result
   }
 }
+
+const temporaryOf = (path: string): string => `${path}.tmp`
 
 /** Not every system can fsync a folder (Windows: EPERM): then the rename is as durable as it gets. */
 const syncFolder = async (folder: string): Promise<void> => {

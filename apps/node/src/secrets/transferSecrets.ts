@@ -64,12 +64,6 @@ export const withResumption = (
   },
 })
 
-/** Without anything for `receiver`: it has everything, or it left for good. */
-export const withoutResumption = (secrets: TransferSecrets, receiver: string): TransferSecrets => {
-  const { [receiver]: _gone, ...resumptions } = secrets.resumptions
-  return { ...secrets, resumptions }
-}
-
 /** What is kept for `receiver`, as the handshake takes it; null when nothing is. */
 export const resumptionOf = (secrets: TransferSecrets, receiver: string): ResumptionSecrets | null => {
   const stored = Object.hasOwn(secrets.resumptions, receiver) ? secrets.resumptions[receiver] : undefined

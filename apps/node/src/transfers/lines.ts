@@ -3,7 +3,7 @@
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { viewOf } from '@godwit/engine/projections/transferView'
 import type { CompletedLine, EventLine, FailedLine, OfferedLine, TransferView } from '@godwit/protocol/api'
-import { displayName } from '@godwit/protocol/displayName'
+import { displayName, displayPath } from '@godwit/protocol/displayName'
 import { messageOf } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import type { ManifestFile } from '@godwit/protocol/manifest'
@@ -14,10 +14,6 @@ import type { TransferRecords } from '../records/transferRecord.js'
 /** Names shown of a transfer in lists, and files shown of an offer. */
 const NAMES_SHOWN = 20
 const OFFERED_FILES_SHOWN = 1000
-/** Columns of one shown path: the other side's names can be long. */
-const PATH_COLUMNS = 1024
-
-const shown = (path: readonly string[]): string => path.map((name) => displayName(name, PATH_COLUMNS)).join('/')
 
 export const transferViewOf = (projection: TransferProjection, records: TransferRecords): TransferView => {
   const record = records.get(projection.transferId)
@@ -45,7 +41,7 @@ export const offeredLineOf = (projection: TransferProjection, records: TransferR
     totalBytes: record?.totalBytes ?? 0,
     files: filesOf(records, transferId)
       .slice(0, OFFERED_FILES_SHOWN)
-      .map(({ path, sizeBytes }) => ({ path: shown(path), size: sizeBytes })),
+      .map(({ path, sizeBytes }) => ({ path: displayPath(path), size: sizeBytes })),
     verification: record?.verification ?? '',
   }
 }

@@ -76,6 +76,14 @@ test('one address asks only so often', async () => {
   expect(server.counts.answered).toBe(6)
 })
 
+test('whoever forges the address of a node does not use up what it may ask', async () => {
+  for (let index = 0; index < 20; index += 1) send(request(randomBytes(32)))
+  await handled(20)
+  send(request(tokens.make()))
+  await handled(21)
+  expect(server.counts).toEqual({ answered: 1, dropped: 20, limited: 0 })
+})
+
 test('a port that is taken is told, and one that stopped is free', async () => {
   const other = new ObserveServer(tokens, { burst: 1, perMinute: 1 }, () => nowMs)
   await expect(other.start('127.0.0.1', port)).rejects.toMatchObject({ code: 'EADDRINUSE' })

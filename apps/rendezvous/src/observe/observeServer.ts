@@ -64,13 +64,16 @@ export class ObserveServer {
       this.#dropped += 1
       return
     }
+    // Before it is counted: anybody can forge the address of somebody else, and use up what that one may ask.
+    if (!this.#tokens.isGood(request.token)) {
+      this.#dropped += 1
+      return
+    }
     if (!this.#limiter.take(limitKeyOf(from.address))) {
       this.#limited += 1
       return
     }
-    const answer = this.#tokens.isGood(request.token)
-      ? encodeObserveAnswer(request.nonce, { ip: from.address, port: from.port })
-      : undefined
+    const answer = encodeObserveAnswer(request.nonce, { ip: from.address, port: from.port })
     if (answer === undefined) {
       this.#dropped += 1
       return

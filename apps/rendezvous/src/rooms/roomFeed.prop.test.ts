@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { defaultOptions } from '../options.js'
 import { MemoryMailbox, MemoryRoomDirectory } from '../stores/memoryStores.js'
 import { LocalRoomBell } from '../stores/roomBell.js'
+import { OpenRooms } from './openRooms.js'
 import { type FeedEntry, feedOf, parseCursor } from './roomFeed.js'
 import { RoomRepository } from './roomRepository.js'
 import { RoomService } from './roomService.js'
@@ -37,8 +38,16 @@ const createRoom = async () => {
   const rooms = new RoomRepository(new MemoryEventStore<RoomEvent>({ now }), bell)
   const mailbox = new MemoryMailbox()
   const directory = new MemoryRoomDirectory(now)
-  const service = new RoomService({ rooms, directory, mailbox, bell, options: defaultOptions, now })
-  const opened = await service.open(OWNER, { capacity: 1, guessesMax: 20 })
+  const service = new RoomService({
+    rooms,
+    directory,
+    mailbox,
+    bell,
+    openRooms: new OpenRooms(1),
+    options: defaultOptions,
+    now,
+  })
+  const opened = await service.open(OWNER, { capacity: 1, guessesMax: 20 }, () => true)
   assert(opened.ok, 'a room is opened')
   return { service, feed: { rooms, mailbox, bell }, ...opened.value }
 }

@@ -12,6 +12,7 @@ import type { RendezvousOptions } from '../options.js'
 import type { Mailbox } from '../stores/mailbox.js'
 import type { RoomBell } from '../stores/roomBell.js'
 import type { RoomDirectory } from '../stores/roomDirectory.js'
+import type { OpenRooms } from './openRooms.js'
 import type { RoomRepository } from './roomRepository.js'
 
 export interface OpenedRoom {
@@ -35,6 +36,7 @@ export interface RoomServiceDeps {
   readonly directory: RoomDirectory
   readonly mailbox: Mailbox
   readonly bell: RoomBell
+  readonly openRooms: OpenRooms
   readonly options: RendezvousOptions
   /** Wall clock, milliseconds. */
   readonly now: () => number
@@ -44,10 +46,14 @@ export interface RoomServiceDeps {
 const NAMEPLATE_TRIES_MAX = 64
 /** Milliseconds between two notes of an owner's sign of life: a note is a write. */
 const NOTE_INTERVAL_MS = 60_000
+/** The part of the memory from which on nobody new is taken in. */
+const NEARLY_FULL = 0.8
 
 export class RoomService {
   readonly #deps: RoomServiceDeps
   readonly #notedAt = new Map<string, number>()
+  /** The part of the memory that the stores take, as it was measured last. */
+  #fullness = 0
 
   constructor(deps: RoomServiceDeps) {
     this.#deps = deps
@@ -58,12 +64,21 @@ export class RoomService {
     return Math.max(1, Math.min(NOTE_INTERVAL_MS, Math.floor(this.#deps.options.roomIdleTtlMs / 4)))
   }
 
-  /** Opens the room of this token, or finds it open. ERR_ROOM_NAME_TAKEN, ERR_ROOM_CLOSED, ERR_RENDEZVOUS_REFUSED. */
+  /** How many bytes the stores take now: to be measured again and again. */
+  noteMemory(usedBytes: number): void {
+    this.#fullness = usedBytes / this.#deps.options.memoryMaxBytes
+  }
+
+  /**
+   * Opens the room of this token, or finds it open. `mayOpen` is asked for a room that is not there yet.
+   * ERR_ROOM_NAME_TAKEN, ERR_ROOM_CLOSED, ERR_RENDEZVOUS_REFUSED.
+   */
   async open(
     token: string,
     input: { readonly capacity: number; readonly name?: string | undefined; readonly guessesMax: number },
+    mayOpen: (roomId: string) => boolean,
   ): Promise<Result<OpenedRoom>> {
-    const { rooms, directory, options, now } = this.#deps
+    const { rooms, directory, options, now, openRooms } = this.#deps
     const ownerTokenHash = hashOfToken(token)
     const roomId = roomIdOf(ownerTokenHash)
     const known = await rooms.load(roomId)
@@ -72,7 +87,9 @@ export class RoomService {
       await this.#noteOwner(roomId, known.state.expiresAt)
       return ok(openedRoom(roomId, known.state))
     }
+    if (this.#fullness >= NEARLY_FULL) return fail('ERR_RENDEZVOUS_REFUSED')
     if ((await directory.count()) >= options.roomsMax) return fail('ERR_RENDEZVOUS_REFUSED')
+    if (!mayOpen(roomId)) return fail('ERR_RENDEZVOUS_REFUSED')
     const expiresAt = now() + options.roomMaxTtlMs
     // On the sweep's list first: whatever fails from here on, the sweep finds it.
     await this.#noteOwner(roomId, expiresAt)
@@ -80,6 +97,7 @@ export class RoomService {
     if (nameplate === undefined) {
       await directory.unschedule(roomId)
       this.#notedAt.delete(roomId)
+      openRooms.leave(roomId)
       return fail(input.name === undefined ? 'ERR_RENDEZVOUS_REFUSED' : 'ERR_ROOM_NAME_TAKEN')
     }
     const { capacity, guessesMax } = input
@@ -99,7 +117,7 @@ export class RoomService {
   }
 
   /**
-   * `mayJoin` is asked for the room. ERR_ROOM_NOT_FOUND, ERR_ROOM_CLOSED, ERR_ROOM_LOCKED, ERR_ROOM_LINE_FULL,
+   * `mayJoin` is asked for the room where the token is new to it. ERR_ROOM_NOT_FOUND, ERR_ROOM_CLOSED, ERR_ROOM_LOCKED, ERR_ROOM_LINE_FULL,
    * ERR_RENDEZVOUS_REFUSED.
    */
   async join(
@@ -113,7 +131,9 @@ export class RoomService {
     const tokenHash = hashOfToken(token)
     // An owner's token in its own room would make it two members at once.
     if (roomIdOf(tokenHash) === roomId) return fail('ERR_ROOM_NOT_FOUND')
-    if (!mayJoin(roomId)) return fail('ERR_RENDEZVOUS_REFUSED')
+    const { state } = await rooms.load(roomId)
+    const isNew = state.status === 'none' || receiverOfToken(state, tokenHash) === undefined
+    if (isNew && (this.#fullness >= NEARLY_FULL || !mayJoin(roomId))) return fail('ERR_RENDEZVOUS_REFUSED')
     const receiver = receiverIdOf(roomId, tokenHash)
     const joined = await rooms.execute(roomId, { type: 'join', receiver, tokenHash })
     return joined.ok ? ok({ roomId, receiver }) : joined
@@ -156,6 +176,7 @@ export class RoomService {
     if (!authorized.ok) return authorized
     const { room, member, version } = authorized.value
     if (room.status === 'closed') return fail('ERR_ROOM_CLOSED')
+    if (this.#fullness >= 1) return fail('ERR_RENDEZVOUS_REFUSED')
     if (member.kind === 'receiver') {
       if (to !== undefined) return fail('ERR_USAGE')
       if (!room.members.has(member.receiver)) return fail('ERR_ROOM_NOT_FOUND')
@@ -215,6 +236,7 @@ export class RoomService {
   async #retire(roomId: string, before: KnownRoom): Promise<void> {
     if (before.status === 'closed') return
     this.#notedAt.delete(roomId)
+    this.#deps.openRooms.leave(roomId)
     await this.#deps.directory.schedule(roomId, this.#deps.now() + this.#deps.options.roomClosedTtlMs)
   }
 

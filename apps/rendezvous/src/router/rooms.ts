@@ -22,9 +22,10 @@ export const createRoomsRouter = (trpc: Trpc) => {
     open: procedure
       .input(openRoomInput)
       .output(openRoomOutput)
-      .mutation(async ({ ctx: { deps, token, addressKey }, input }) => {
+      .mutation(async ({ ctx: { deps, token, addressKey, isFromThisMachine }, input }) => {
+        if (deps.opensForThisMachineOnly && !isFromThisMachine) throw trpcErrorOf({ code: 'ERR_RENDEZVOUS_PRIVATE' })
         takeOrThrow(deps.limits.opens, addressKey)
-        return valueOrThrow(await deps.service.open(token, input))
+        return valueOrThrow(await deps.service.open(token, input, (roomId) => deps.openRooms.enter(roomId, addressKey)))
       }),
 
     join: procedure
@@ -33,9 +34,10 @@ export const createRoomsRouter = (trpc: Trpc) => {
       .mutation(async ({ ctx: { deps, token, addressKey }, input }) => {
         takeOrThrow(deps.limits.joins, addressKey)
         if (!deps.limits.failedJoins.has(addressKey)) throw trpcErrorOf({ code: 'ERR_RENDEZVOUS_REFUSED' })
-        const joined = await deps.service.join(token, input.nameplate, (roomId) =>
-          deps.limits.joinsPerRoom.take(roomId),
-        )
+        // The address first: one that has joined too often must not use up the room's joins.
+        const mayJoin = (roomId: string): boolean =>
+          deps.limits.joinsPerRoomAndAddress.take(`${roomId} ${addressKey}`) && deps.limits.joinsPerRoom.take(roomId)
+        const joined = await deps.service.join(token, input.nameplate, mayJoin)
         if (!joined.ok && joined.failure.code === 'ERR_ROOM_NOT_FOUND') deps.limits.failedJoins.take(addressKey)
         return valueOrThrow(joined)
       }),

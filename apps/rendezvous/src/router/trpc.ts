@@ -1,13 +1,14 @@
 /** tRPC set up for this server: the context of a request, the error format, and who may call what. */
 import { initTRPC, TRPCError } from '@trpc/server'
-import { limitKeyOf } from '../addresses.js'
+import { AddressCount } from '../addressCount.js'
+import { isThisMachine, limitKeyOf } from '../addresses.js'
 import { godwitDataOf, trpcErrorOf } from '../failures.js'
 import type { ObserveTokens } from '../observe/observeTokens.js'
 import type { RendezvousOptions } from '../options.js'
 import { RateLimiter } from '../rateLimiter.js'
+import type { OpenRooms } from '../rooms/openRooms.js'
 import type { RoomFeedDeps } from '../rooms/roomFeed.js'
 import type { RoomService } from '../rooms/roomService.js'
-import { WatcherCount } from '../watcherCount.js'
 
 /** What procedures work with; one for the whole server. */
 export interface RouterDeps {
@@ -15,6 +16,9 @@ export interface RouterDeps {
   readonly feed: RoomFeedDeps
   readonly tokens: ObserveTokens
   readonly limits: RouterLimits
+  /** Rooms by the address that opened them. */
+  readonly openRooms: OpenRooms
+  readonly opensForThisMachineOnly: boolean
   readonly version: string
   /** The UDP port for observed addresses, once it is bound. */
   readonly udpPort: () => number
@@ -26,10 +30,11 @@ export interface RouterLimits {
   readonly opens: RateLimiter
   readonly joins: RateLimiter
   readonly joinsPerRoom: RateLimiter
+  readonly joinsPerRoomAndAddress: RateLimiter
   readonly failedJoins: RateLimiter
   readonly posts: RateLimiter
   readonly postsPerReceiver: RateLimiter
-  readonly watchers: WatcherCount
+  readonly watchers: AddressCount
 }
 
 /** @param now - milliseconds of a clock that never goes back. */
@@ -37,16 +42,19 @@ export const routerLimits = (options: RendezvousOptions, now: () => number): Rou
   opens: new RateLimiter(options.opens, now),
   joins: new RateLimiter(options.joins, now),
   joinsPerRoom: new RateLimiter(options.joinsPerRoom, now),
+  joinsPerRoomAndAddress: new RateLimiter(options.joinsPerRoomAndAddress, now),
   failedJoins: new RateLimiter(options.failedJoins, now),
   posts: new RateLimiter(options.posts, now),
   postsPerReceiver: new RateLimiter(options.postsPerReceiver, now),
-  watchers: new WatcherCount(options.watchersMax, options.watchersPerAddressMax),
+  watchers: new AddressCount(options.watchersMax, options.watchersPerAddressMax),
 })
 
 export interface RequestContext {
   readonly deps: RouterDeps
   /** By which limits count; see `limitKeyOf`. */
   readonly addressKey: string
+  /** Whether it comes from a process of the machine that the rendezvous runs on. */
+  readonly isFromThisMachine: boolean
   /** The bearer token; undefined where none of the right form came. */
   readonly token: string | undefined
 }
@@ -56,10 +64,16 @@ const BEARER = /^Bearer ([A-Za-z0-9_-]{43})$/
 
 export const requestContextOf = (
   deps: RouterDeps,
-  request: { readonly ip: string; readonly authorization: string | undefined },
+  request: {
+    readonly ip: string
+    /** Where the connection came in. */
+    readonly localIp: string | undefined
+    readonly authorization: string | undefined
+  },
 ): RequestContext => ({
   deps,
   addressKey: limitKeyOf(request.ip),
+  isFromThisMachine: isThisMachine(request.ip, request.localIp),
   token: BEARER.exec(request.authorization ?? '')?.[1],
 })
 

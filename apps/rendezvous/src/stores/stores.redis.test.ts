@@ -1,8 +1,9 @@
 import { closeConnection, openConnection } from '@godwit/redis/connection'
 import { freshPrefix, startTestRedis, type TestRedis } from '@godwit/redis/testing/withRedis'
 import type { Redis } from 'ioredis'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeStoresContract } from '../testing/storesContract.js'
+import { RedisMemoryGauge } from './memoryGauge.js'
 import { RedisMailbox, RedisRoomDirectory } from './redisStores.js'
 
 let server: TestRedis
@@ -20,4 +21,11 @@ afterAll(async () => {
 describeStoresContract('Redis', () => {
   const prefix = freshPrefix()
   return { directory: new RedisRoomDirectory(redis, prefix), mailbox: new RedisMailbox(redis, prefix) }
+})
+
+test('the gauge grows with what is kept', async () => {
+  const gauge = new RedisMemoryGauge(redis)
+  const before = await gauge.usedBytes()
+  await redis.set(`${freshPrefix()}:ballast`, 'x'.repeat(1_000_000))
+  expect(await gauge.usedBytes()).toBeGreaterThan(before + 900_000)
 })

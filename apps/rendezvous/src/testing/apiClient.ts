@@ -27,7 +27,8 @@ export type SeenEvent =
   | { readonly type: 'cut' }
 
 export interface ApiClient {
-  mutate(path: string, token: string | undefined, input?: unknown): Promise<Answer>
+  /** @param forwardedFor - what a reverse proxy would say about where the request comes from. */
+  mutate(path: string, token: string | undefined, input?: unknown, forwardedFor?: string): Promise<Answer>
   query(path: string): Promise<Answer>
   /** The stream of `rooms.watch`: its parts but pings, up to and with its end. `return` closes it. */
   watch(roomId: string, token: string, lastEventId?: string): AsyncGenerator<SeenEvent, void, undefined>
@@ -43,11 +44,15 @@ export const apiClient = (url: string): ApiClient => {
       : { ok: false, status: response.status, code: answer.error.data.godwit.code }
   }
   return {
-    mutate: async (path, token, input) =>
+    mutate: async (path, token, input, forwardedFor) =>
       answerOf(
         await fetch(`${url}/trpc/${path}`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json', ...headersOf(token) },
+          headers: {
+            'content-type': 'application/json',
+            ...headersOf(token),
+            ...(forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor }),
+          },
           ...(input === undefined ? {} : { body: JSON.stringify(input) }),
         }),
       ),

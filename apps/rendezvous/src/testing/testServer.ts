@@ -21,6 +21,7 @@ export const memoryStores = (now: () => number): TestStores => ({
     directory: new MemoryRoomDirectory(now),
     mailbox: new MemoryMailbox(),
     bell: new LocalRoomBell(),
+    memory: { usedBytes: () => Promise.resolve(0) },
   },
   close: () => Promise.resolve(),
 })

@@ -8,11 +8,14 @@ import { decodeHead } from '@godwit/protocol/handshakeMessages'
 import { PairingResponder, type RoomIdentity } from './pairingResponder.js'
 import { ResumeResponder } from './resumeResponder.js'
 import type { ResumptionSecrets } from './resumption.js'
-import { type HandshakeContext, type HandshakeMachine, type HandshakeStep, ignored } from './types.js'
+import { type HandshakeContext, type HandshakeStep, ignored } from './types.js'
 
 export interface MailboxResponderOptions {
   readonly context: HandshakeContext
-  /** The room, as long as this receiver may pair in it; null when it is locked or closed or the receiver waits. */
+  /**
+   * The room, as long as this receiver may pair in it; null when it is locked or closed or the receiver waits. Asked at
+   * each message of a pairing, so that the guesses of runs that began before a lock are not judged after it.
+   */
   readonly room: () => RoomIdentity | null
   /** What is stored for this receiver; null when nothing is. */
   readonly resumption: () => ResumptionSecrets | null
@@ -20,7 +23,7 @@ export interface MailboxResponderOptions {
 
 export class MailboxResponder {
   readonly #options: MailboxResponderOptions
-  #run: HandshakeMachine | null = null
+  #run: PairingResponder | ResumeResponder | null = null
 
   constructor(options: MailboxResponderOptions) {
     this.#options = options
@@ -37,7 +40,13 @@ export class MailboxResponder {
     if (head.runId !== this.#run?.runId && (head.name === 'm0' || head.name === 'r0')) {
       return head.name === 'm0' ? this.#pair(message) : this.#resume(message)
     }
+    if (this.#run instanceof PairingResponder && this.#options.room() === null) this.end()
     return this.#run === null ? ignored('unexpected') : this.#run.handle(message)
+  }
+
+  /** Gives up the run under way: its time is over. Its messages are ignored from here on. */
+  end(): void {
+    this.#run = null
   }
 
   #pair(message: Uint8Array): Promise<HandshakeStep> | HandshakeStep {

@@ -31,12 +31,13 @@ export const stretchPassphrase = (
   roomSalt: Uint8Array,
 ): Promise<Uint8Array> => crypto.stretch(passphrase, concatBytes(label('godwit1 prs'), roomSalt))
 
-/** The sender's stretched passphrase: computed once, then kept in memory as long as the room is open. */
+/** The sender's stretched passphrase: computed once for all receivers, then kept in memory as long as the room is open. */
 export class RoomPassphrase {
   readonly roomSalt: Uint8Array
   readonly #crypto: HandshakeCrypto
   readonly #passphrase: Uint8Array
   #stretched: Promise<Uint8Array> | null = null
+  #isWiped = false
 
   /** Takes over `passphrase`, which `wipe` overwrites. */
   constructor(crypto: HandshakeCrypto, passphrase: Uint8Array, roomSalt: Uint8Array) {
@@ -45,17 +46,27 @@ export class RoomPassphrase {
     this.roomSalt = roomSalt
   }
 
-  /** Owned by this object: not to be changed or wiped by the caller. */
-  stretched(): Promise<Uint8Array> {
+  /** A copy for one run, which the caller wipes; undefined once the room is closed. Rejects as `stretch` does. */
+  async stretched(): Promise<Uint8Array | undefined> {
+    if (this.#isWiped) return undefined
     this.#stretched ??= stretchPassphrase(this.#crypto, this.#passphrase, this.roomSalt)
-    return this.#stretched
+    try {
+      const stretched = await this.#stretched
+      // What was overwritten meanwhile is a passphrase that everybody knows.
+      return this.#isWiped ? undefined : stretched.slice()
+    } catch (reason) {
+      this.#stretched = null
+      throw reason
+    }
   }
 
-  /** When the room is closed. Running handshakes of it then fail. */
+  /** When the room is closed: nobody can begin with it any more, and what is in memory is overwritten. */
   async wipe(): Promise<void> {
+    this.#isWiped = true
+    const stretched = await this.#stretched?.catch(() => undefined)
+    // Not before: it may be under way in another thread.
     this.#crypto.wipe(this.#passphrase)
-    const stretched = await this.#stretched
-    if (stretched !== null) this.#crypto.wipe(stretched)
+    if (stretched !== undefined) this.#crypto.wipe(stretched)
   }
 }
 

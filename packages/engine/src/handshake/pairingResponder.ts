@@ -113,7 +113,10 @@ export class PairingResponder implements HandshakeMachine {
     assert(hello !== null, 'm2 comes after m0')
     const m2 = decodeShare('m2', message)
     if (m2 === undefined) return brokenProtocol('The key share of the other side is damaged')
-    const share = pairingShare(crypto, hello, await this.#room.passphrase.stretched())
+    const prs = await this.#room.passphrase.stretched()
+    if (prs === undefined) return failed({ code: 'ERR_ROOM_CLOSED' })
+    const share = pairingShare(crypto, hello, prs)
+    crypto.wipe(prs)
     if (share === undefined) return brokenProtocol('The key exchange failed')
     const points = { initiator: m2.point, responder: share.point }
     const agreement = pairingAgreement(crypto, hello, share.scalar, m2.point, points)

@@ -36,7 +36,7 @@ export interface SessionKeys {
   readonly connectionIds: ConnectionIds
   /** What packets are sealed with. */
   readonly packetCipher: PacketCipher
-  /** To be stored before anything else happens: before the last message is sent, before the session is used. */
+  /** To be stored before anything else happens: before the session is opened, and before the last message is sent. */
   readonly resumption: ResumptionSecrets
   readonly peer: Peer
 }
@@ -59,7 +59,7 @@ export type HandshakeStep =
    * count it on disk first (EXPOSED_HANDSHAKES_MAX), and reset the count when the pairing succeeds.
    */
   | { readonly kind: 'send'; readonly message: Uint8Array; readonly exposesGuess: boolean }
-  /** Store `resumption`, then post `message` (null on the initiator), then open the session. */
+  /** Store `resumption`, then open the session, then post `message` (null on the initiator). */
   | { readonly kind: 'paired'; readonly pairing: Pairing; readonly message: Uint8Array | null }
   | { readonly kind: 'resumed'; readonly session: SessionKeys; readonly message: Uint8Array | null }
   /**

@@ -219,8 +219,15 @@ export class MemoryRooms {
   }
 }
 
-const roomIdOf = (token: string): string => `rm-${token.slice(0, 16)}`
-const receiverOf = (token: string): string => `rc-${token.slice(0, 16)}`
+const roomIdOf = (token: string): string => `rm${shortOf(token)}`
+const receiverOf = (token: string): string => `rc${shortOf(token)}`
+
+/** As the ids of a rendezvous look. */
+const shortOf = (token: string): string =>
+  token
+    .toLowerCase()
+    .replace(/[^a-z2-7]/g, 'a')
+    .slice(0, 16)
 
 const versionOf = (done: Result<number> | undefined): Result<{ roomVersion: number }> => {
   if (done === undefined) return fail('ERR_ROOM_NOT_FOUND')

@@ -23,8 +23,8 @@ export type TransferCommand =
   | ({ readonly type: 'enqueue' } & DataOf<'TransferEnqueued'>)
   | ({ readonly type: 'enterRoom' } & DataOf<'RoomEntered'>)
   | { readonly type: 'mirrorRoomEvent'; readonly event: MirroredEvent }
+  /** A sender's: with the last guess (`guessesLeft` 0) the room is locked. */
   | { readonly type: 'guessFailed'; readonly receiver: string; readonly guessesLeft: number }
-  | { readonly type: 'lockRoom' }
   | { readonly type: 'pair'; readonly receiver: string; readonly name: string }
   /** The session's number is given by the decision. */
   | ({ readonly type: 'openSession' } & Omit<DataOf<'SessionOpened'>, 'session'>)

@@ -4,6 +4,7 @@
  * end a transfer takes no facts any more: late ones give no events.
  */
 import { unreachable } from '@godwit/protocol/assert'
+import { ROOM_MAX_JOINS } from '@godwit/protocol/limits'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
@@ -11,6 +12,7 @@ import { ackChunks, completeFiles, rejectChunks, requestRetransmit } from './dec
 import { decideEnd } from './decideEnd.js'
 import { decideReceiver } from './decideReceiver.js'
 import type { KnownTransfer, Run, Transfer } from './state.js'
+import { receiverOf } from './state.js'
 
 export type TransferDecision = Decision<TransferEvent>
 
@@ -28,7 +30,6 @@ export const decide = (command: TransferCommand, transfer: Transfer): TransferDe
     case 'enterRoom':
     case 'mirrorRoomEvent':
     case 'guessFailed':
-    case 'lockRoom':
     case 'changeLimit':
       return hasEnded(transfer) ? accept() : decideRoom(command, transfer.run)
     case 'changeSession':
@@ -67,7 +68,7 @@ const enqueue = ({ type: _, ...data }: CommandOf<'enqueue'>, transfer: Transfer)
 }
 
 const decideRoom = (
-  command: CommandOf<'enterRoom' | 'mirrorRoomEvent' | 'guessFailed' | 'lockRoom' | 'changeLimit'>,
+  command: CommandOf<'enterRoom' | 'mirrorRoomEvent' | 'guessFailed' | 'changeLimit'>,
   run: Run,
 ): TransferDecision => {
   switch (command.type) {
@@ -90,15 +91,18 @@ const decideRoom = (
       // A receiver sees others in its room, which do not concern it.
       const isOther =
         run.role === 'receiver' && event.type !== 'RoomClosed' && event.data.receiver !== run.room.receiver
-      return isOther ? accept() : accept(event)
+      if (isOther) return accept()
+      const isNew = event.type !== 'RoomClosed' && receiverOf(run, event.data.receiver) === undefined
+      // A rendezvous that keeps to its own limits never gets there.
+      return isNew && run.receivers.length >= ROOM_MAX_JOINS ? reject('ERR_PEER_PROTOCOL') : accept(event)
     }
     case 'guessFailed': {
       const { receiver, guessesLeft } = command
-      return accept({ type: 'GuessFailed', data: { receiver, guessesLeft } })
+      const guess: TransferEvent = { type: 'GuessFailed', data: { receiver, guessesLeft } }
+      // In one append: no crash leaves a room open whose guesses are used up.
+      const isLast = guessesLeft === 0 && run.room?.isLocked === false
+      return isLast ? accept<TransferEvent>(guess, { type: 'RoomLocked', data: {} }) : accept(guess)
     }
-    case 'lockRoom':
-      if (run.room === undefined) return reject('ERR_TRANSFER_STATE')
-      return run.room.isLocked ? accept() : accept({ type: 'RoomLocked', data: {} })
     case 'changeLimit': {
       const { limit, by } = command
       return limit === run.limit ? accept() : accept({ type: 'LimitChanged', data: { limit, by } })

@@ -136,7 +136,8 @@ const enqueued = (data: DataOf<'TransferEnqueued'>): Run => {
 const roomEntered = (run: Run, { isAnother, ...data }: DataOf<'RoomEntered'>): Run => {
   const isSame = isAnother !== true && run.room?.roomId === data.roomId
   const mirroredVersion = isSame ? (run.room?.mirroredVersion ?? 0) : 0
-  const isLocked = isSame && (run.room?.isLocked ?? false)
+  // A sender's lock is about its words, which stay the same: a rendezvous that forgets rooms gives no guesses back.
+  const isLocked = (isSame || run.role === 'sender') && (run.room?.isLocked ?? false)
   const room: RoomLink = { ...data, mirroredVersion, isLocked, isClosed: false }
   const { receiver: own } = data
   if (run.role === 'sender' && isAnother === true) {
@@ -159,20 +160,25 @@ const outOfLostRoom = (receiver: Receiver): Receiver => {
   return { ...receiver, phase: { is: 'left', reason: 'roomLost' } }
 }
 
-/** One that only fell silent may come back to what it was offered or has accepted; every other one is gone. */
+/** What a session says under its keys outweighs what the rendezvous says: while it runs, its receiver is not gone. */
 const receiverLeft = (run: Run, { receiver: id, reason }: DataOf<'ReceiverLeft'>): Run =>
-  withReceiver(run, id, (receiver) => {
-    const { is } = receiver.phase
-    const mayComeBack = reason === 'timeout' && (is === 'offered' || is === 'accepted')
-    const stays = is === 'completed' || is === 'declined' || mayComeBack
-    return stays ? withoutSession(receiver) : { ...withoutSession(receiver), phase: { is: 'left', reason } }
-  })
+  withReceiver(run, id, (receiver) =>
+    receiver.session === undefined ? gone(receiver, reason) : { ...receiver, leaving: reason },
+  )
+
+/** One that only fell silent may come back to what it was offered or has accepted; every other one is gone. */
+const gone = (receiver: Receiver, reason: string): Receiver => {
+  const { is } = receiver.phase
+  const mayComeBack = reason === 'timeout' && (is === 'offered' || is === 'accepted')
+  const stays = is === 'completed' || is === 'declined' || mayComeBack
+  return stays ? receiver : { ...receiver, phase: { is: 'left', reason } }
+}
 
 const ADVANCE: readonly ReceiverPhase['is'][] = ['joined', 'inLine', 'admitted', 'offered', 'accepted', 'completed']
 
 /** Moves a receiver on; one that is further already stays there, for a repeated handshake does not undo an acceptance. */
 const withPhase = (run: Run, id: string, phase: ReceiverPhase): Run =>
-  withReceiver(run, id, (receiver) => {
+  withReceiver(run, id, ({ leaving: _, ...receiver }) => {
     const isFurther = ADVANCE.indexOf(receiver.phase.is) > ADVANCE.indexOf(phase.is)
     return isFurther ? receiver : { ...receiver, phase }
   })
@@ -197,7 +203,8 @@ const newReceiver = (id: string): Receiver => ({
   files: [],
 })
 
-const withoutSession = ({ session: _, ...receiver }: Receiver): Receiver => receiver
+const withoutSession = ({ session: _, leaving, ...receiver }: Receiver): Receiver =>
+  leaving === undefined ? receiver : gone(receiver, leaving)
 
 const withoutSessions = (run: Run): Run => withReceivers(run, withoutSession)
 

@@ -62,6 +62,8 @@ export interface Receiver {
   readonly phase: ReceiverPhase
   /** The session that runs; undefined between two. */
   readonly session?: Session
+  /** Why it left the room, as the rendezvous says, while its session runs: it is gone when that ends. */
+  readonly leaving?: string
   /** Sessions so far. */
   readonly sessionCount: number
   /** The room was lost around it: it stays as long as its session does, or until it joins the new one. */

@@ -1,6 +1,5 @@
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { describe, expect, test } from 'vitest'
-import type { MirroredEvent } from './commands.js'
 import { decide } from './decide.js'
 import { stateOfReceiver, stateOfTransfer } from './states.js'
 import {
@@ -68,97 +67,6 @@ describe('enqueueing', () => {
     given(enqueuedSend())
       .when({ ...submit, submissionId: 'another' })
       .thenRejected('ERR_SUBMISSION_CONFLICT')
-  })
-})
-
-describe('the room', () => {
-  const room = {
-    roomId: 'room1',
-    nameplate: '4821',
-    rendezvousUrl: 'http://127.0.0.1:1',
-    advertise: null,
-    receiver: null,
-  } as const
-  const enter = { type: 'enterRoom', ...room } as const
-  const mirror = (event: MirroredEvent) => ({ type: 'mirrorRoomEvent', event }) as const
-  const queuedR2 = { type: 'ReceiverQueued', data: { receiver: 'r2', place: 1, roomVersion: 4 } } as const
-
-  test('a room is entered once', () => {
-    given(enqueuedSend()).when(enter).then(entered(null))
-    given(enqueuedSend(), entered(null)).when(enter).thenNothing()
-    given(enqueuedSend(), entered(null, 'room0')).when(enter).then(entered(null))
-  })
-
-  test('each event of the room is mirrored once', () => {
-    const history = [enqueuedSend(), entered(null), joined('r1', 2), admitted('r1', 3)]
-    given(...history)
-      .when(mirror(queuedR2))
-      .then(queuedR2)
-    given(...history, queuedR2)
-      .when(mirror(queuedR2))
-      .thenNothing()
-    given(enqueuedSend()).when(mirror(queuedR2)).thenRejected('ERR_TRANSFER_STATE')
-  })
-
-  test('in another room mirroring begins again', () => {
-    given(enqueuedSend(), entered(null), inLine('r9', 1, 7), entered(null, 'room2'))
-      .when(mirror(queuedR2))
-      .then(queuedR2)
-  })
-
-  test('the nameplate of a room that was opened again is recorded', () => {
-    given(enqueuedSend(), entered(null))
-      .when({ ...enter, nameplate: '77' })
-      .then({ type: 'RoomEntered', data: { ...room, nameplate: '77' } })
-  })
-
-  test('a room that the rendezvous lost is another one, in which nobody is yet', () => {
-    const another: TransferEvent = { type: 'RoomEntered', data: { ...room, isAnother: true } }
-    given(...sending)
-      .when({ ...enter, isAnother: true })
-      .then(another)
-    const phases = (...events: readonly TransferEvent[]) => {
-      const { transfer } = given(...events)
-      return transfer.status === 'none' ? [] : transfer.run.receivers.map(({ phase }) => phase.is)
-    }
-    const waiting = [enqueuedSend(), entered(null), joined('r1', 2), admitted('r1', 3), inLine('r2', 1, 4)]
-    expect(phases(...waiting, another)).toEqual(['left', 'left'])
-    // A session that runs needs no room.
-    expect(phases(...sending, another)).toEqual(['accepted'])
-    given(...sending, another)
-      .when(ack([0, 2]))
-      .then(acked('r1', [0, 2]))
-    expect(phases(...sending, another, lost('r1', 1))).toEqual(['left'])
-    expect(phases(...sending, another, joined('r1', 2), lost('r1', 1))).toEqual(['accepted'])
-    // Mirroring begins again.
-    given(...sending, another)
-      .when(mirror({ type: 'ReceiverJoined', data: { receiver: 'r2', roomVersion: 2 } }))
-      .then(joined('r2', 2))
-  })
-
-  test('a receiver mirrors what concerns itself', () => {
-    given(enqueuedReceive(), entered('r1')).when(mirror(queuedR2)).thenNothing()
-    const closed = { type: 'RoomClosed', data: { reason: 'expired', roomVersion: 5 } } as const
-    given(enqueuedReceive(), entered('r1')).when(mirror(closed)).then(closed)
-  })
-
-  test('guesses are recorded and the room locks once', () => {
-    const guess = { type: 'guessFailed', receiver: 'r1', guessesLeft: 3 } as const
-    given(...sending)
-      .when(guess)
-      .then({ type: 'GuessFailed', data: { receiver: 'r1', guessesLeft: 3 } })
-    const locked: TransferEvent = { type: 'RoomLocked', data: {} }
-    given(...sending)
-      .when({ type: 'lockRoom' })
-      .then(locked)
-    given(...sending, locked)
-      .when({ type: 'lockRoom' })
-      .thenNothing()
-  })
-
-  test('a receiver that enters again under a new id keeps what it has', () => {
-    const again = given(...receiving, acked('r1', [0, 4]), entered('r2')).transfer
-    expect(again).toMatchObject({ run: { receivers: [{ id: 'r2', phase: { is: 'accepted' }, acked: [[0, 4]] }] } })
   })
 })
 
@@ -602,7 +510,8 @@ describe('what users see', () => {
   })
 
   test('one that accepted and fell silent may come back, one that left is gone', () => {
-    expect(statesOf(...sending, left('r1', 'timeout', 9))).toEqual(['connecting', 'connecting'])
-    expect(statesOf(...sending, left('r1', 'left', 9))).toEqual(['waitingForPeer', 'cancelled'])
+    const silent = [...sending, lost('r1', 1)]
+    expect(statesOf(...silent, left('r1', 'timeout', 9))).toEqual(['connecting', 'connecting'])
+    expect(statesOf(...silent, left('r1', 'left', 9))).toEqual(['waitingForPeer', 'cancelled'])
   })
 })

@@ -16,7 +16,7 @@ import { describe } from '../transfers/transferLog.js'
 import { cursorKeeping, isMendedByWaiting, RoomLink } from './roomLink.js'
 import type { Execute, Rendezvous, RunContext } from './runContext.js'
 
-export interface ReceiverRoomOptions {
+export interface ReceiverRoomLinkOptions {
   readonly context: RunContext
   readonly transferId: string
   readonly execute: Execute
@@ -27,8 +27,8 @@ export interface ReceiverRoomOptions {
   readonly retry: () => void
 }
 
-export class ReceiverRoom {
-  readonly #options: ReceiverRoomOptions
+export class ReceiverRoomLink {
+  readonly #options: ReceiverRoomLinkOptions
   #link: RoomLink | undefined
   #client: Rendezvous | undefined
   #receiver = ''
@@ -36,7 +36,7 @@ export class ReceiverRoom {
   #failures = 0
   #retryTimer: NodeJS.Timeout | undefined
 
-  constructor(options: ReceiverRoomOptions) {
+  constructor(options: ReceiverRoomLinkOptions) {
     this.#options = options
   }
 
@@ -88,7 +88,6 @@ export class ReceiverRoom {
     return ok(true)
   }
 
-  /** Leaves a message for the sender; one that gets lost costs a handshake. */
   async post(message: Uint8Array): Promise<void> {
     await this.#link?.post(message)
   }
