@@ -88,17 +88,31 @@ static napi_value create_key(napi_env env, napi_callback_info info) {
   return result;
 }
 
-static bool seal_one(PacketKey *key, uint8_t *packet, uint32_t header, uint32_t length, uint32_t packet_number) {
+/* Bytes of a packet that are taken from elsewhere while it is sealed: length 0 for none. */
+typedef struct {
+  const uint8_t *source;
+  uint32_t at; /* within the packet */
+  uint32_t length;
+} Body;
+
+static bool encrypt(PacketKey *key, uint8_t *target, const uint8_t *source, uint32_t length) {
+  int written = 0;
+  return length == 0 || EVP_EncryptUpdate(key->seal, target, &written, source, (int)length) == 1;
+}
+
+static bool seal_one(PacketKey *key, uint8_t *packet, uint32_t header, uint32_t length, uint32_t packet_number, Body body) {
   uint8_t nonce[IV_BYTES];
-  int written = 0, last = 0;
-  uint8_t *body = packet + header;
-  int plain = (int)(length - header - TAG_BYTES);
+  int written = 0;
+  uint32_t end = length - TAG_BYTES;
+  uint32_t body_at = body.length == 0 ? end : body.at, rest_at = body_at + body.length;
   nonce_of(key, packet_number, nonce);
   return EVP_EncryptInit_ex(key->seal, NULL, NULL, NULL, nonce) == 1 &&
          EVP_EncryptUpdate(key->seal, NULL, &written, packet, (int)header) == 1 &&
-         EVP_EncryptUpdate(key->seal, body, &written, body, plain) == 1 &&
-         EVP_EncryptFinal_ex(key->seal, body + written, &last) == 1 &&
-         EVP_CIPHER_CTX_ctrl(key->seal, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, body + plain) == 1;
+         encrypt(key, packet + header, packet + header, body_at - header) &&
+         encrypt(key, packet + body_at, body.source, body.length) &&
+         encrypt(key, packet + rest_at, packet + rest_at, end - rest_at) &&
+         EVP_EncryptFinal_ex(key->seal, packet + end, &written) == 1 &&
+         EVP_CIPHER_CTX_ctrl(key->seal, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, packet + end) == 1;
 }
 
 static bool open_one(PacketKey *key, uint8_t *packet, uint32_t header, uint32_t length, uint32_t packet_number) {
@@ -115,29 +129,53 @@ static bool open_one(PacketKey *key, uint8_t *packet, uint32_t header, uint32_t 
 }
 
 /*
- * sealTrain(key, buffer, start, end, segmentBytes, headerBytes, packetNumber): seals the packets of buffer[start, end) in
- * place. Each has segmentBytes but the last, which may be shorter; sizes count header and tag. Packet numbers run on.
+ * sealTrain(key, buffer, start, end, segmentBytes, headerBytes, packetNumber, bodies, source0, source1): seals the packets
+ * of buffer[start, end) in place. Each has segmentBytes but the last, which may be shorter; sizes count header and tag.
+ * Packet numbers run on. `bodies` has four numbers a packet: a source (0 or 1), where in it, where in the buffer, and how
+ * many bytes: they are sealed from there, whatever the buffer holds. Length 0: none.
  */
 static napi_value seal_train(napi_env env, napi_callback_info info) {
-  size_t argc = 7, buffer_length = 0;
-  napi_value argv[7];
+  size_t argc = 10, buffer_length = 0, bodies_length = 0, source_length[2] = {0, 0};
+  napi_value argv[10];
+  napi_typedarray_type type;
   PacketKey *key = NULL;
-  uint8_t *buffer = NULL;
-  uint32_t start = 0, end = 0, segment = 0, header = 0, packet_number = 0;
-  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 7) return refuse(env, "seven arguments");
+  uint8_t *buffer = NULL, *source[2] = {NULL, NULL};
+  uint32_t *bodies = NULL, start = 0, end = 0, segment = 0, header = 0, packet_number = 0;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 10) return refuse(env, "ten arguments");
   if (napi_get_value_external(env, argv[0], (void **)&key) != napi_ok) return refuse(env, "a key");
   if (!bytes_of(env, argv[1], &buffer, &buffer_length)) return refuse(env, "a buffer");
   if (!unsigned_of(env, argv[2], &start) || !unsigned_of(env, argv[3], &end) || !unsigned_of(env, argv[4], &segment) ||
       !unsigned_of(env, argv[5], &header) || !unsigned_of(env, argv[6], &packet_number)) {
     return refuse(env, "numbers");
   }
+  if (napi_get_typedarray_info(env, argv[7], &type, &bodies_length, (void **)&bodies, NULL, NULL) != napi_ok ||
+      type != napi_uint32_array) {
+    return refuse(env, "a table of bodies");
+  }
+  for (int i = 0; i < 2; i++) {
+    if (!bytes_of(env, argv[8 + i], &source[i], &source_length[i])) return refuse(env, "two sources");
+  }
   if (start > end || end > buffer_length || header > HEADER_MAX_BYTES || segment <= header + TAG_BYTES) {
     return refuse(env, "packets inside of the buffer");
   }
-  for (uint32_t at = start; at < end; packet_number++) {
+  size_t packets = ((size_t)end - start + segment - 1) / segment;
+  if (packets > bodies_length / TABLE_FIELDS) return refuse(env, "a row for each packet");
+  for (uint32_t at = start, *row = bodies; at < end; packet_number++, row += TABLE_FIELDS) {
     uint32_t left = end - at, length = left < segment ? left : segment;
     if (length <= header + TAG_BYTES) return refuse(env, "packets with a body");
-    if (!seal_one(key, buffer + at, header, length, packet_number)) return refuse(env, "OpenSSL could not seal");
+    Body body = {NULL, 0, row[3]};
+    if (body.length > 0) {
+      uint32_t which = row[0], from = row[1], to = row[2];
+      if (which > 1 || from > source_length[which] || body.length > source_length[which] - from) {
+        return refuse(env, "bodies inside of their source");
+      }
+      if (to < at + header || to > at + length - TAG_BYTES || body.length > at + length - TAG_BYTES - to) {
+        return refuse(env, "bodies inside of their packet");
+      }
+      body.source = source[which] + from;
+      body.at = to - at;
+    }
+    if (!seal_one(key, buffer + at, header, length, packet_number, body)) return refuse(env, "OpenSSL could not seal");
     at += length;
   }
   return NULL;

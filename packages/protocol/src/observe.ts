@@ -83,6 +83,10 @@ export const encodeObserveAnswer = (
   return datagram
 }
 
+/** Whether a datagram may be an answer at all: cheap enough for anything that comes in. */
+export const looksLikeObserveAnswer = (datagram: Uint8Array, length: number): boolean =>
+  length === OBSERVE_ANSWER_BYTES && hasMagic(datagram, ANSWER_MAGIC)
+
 /** The address that an answer tells; undefined for anything that is not the answer to the request with `nonce`. */
 export const decodeObserveAnswer = (datagram: Uint8Array, nonce: Uint8Array): ObservedAddress | undefined => {
   if (datagram.length !== OBSERVE_ANSWER_BYTES || !hasMagic(datagram, ANSWER_MAGIC)) return undefined

@@ -1,6 +1,6 @@
 /** Micro-benchmarks of sealing and opening, packet by packet and by the train, and of BLAKE3. */
 import { randomBytes } from 'node:crypto'
-import { OPEN_FIELDS } from '@godwit/engine/ports/packetProtection'
+import { NO_BODIES, OPEN_FIELDS } from '@godwit/engine/ports/packetProtection'
 import { blake3Of } from '../../../apps/node/dist/crypto/blake3.js'
 import { nativeProtection } from '../../../apps/node/dist/crypto/nativePackets.js'
 import { SodiumProtection } from '../../../apps/node/dist/crypto/sodiumPackets.js'
@@ -35,7 +35,7 @@ export function cryptoOperations() {
 function packetOperations(name, protection) {
   const train = randomBytes(TRAIN_BYTES)
   const sealed = Uint8Array.from(train)
-  protection.sealTrain(sealed, 0, TRAIN_BYTES, PACKET_BYTES, HEADER_BYTES, 0)
+  protection.sealTrain(sealed, 0, TRAIN_BYTES, PACKET_BYTES, HEADER_BYTES, 0, NO_BODIES)
   const opened = new Uint8Array(TRAIN_BYTES)
   const table = new Uint32Array(TRAIN_PACKETS * OPEN_FIELDS)
   for (let i = 0; i < TRAIN_PACKETS; i++) table.set([i * PACKET_BYTES, PACKET_BYTES, i, 0], i * OPEN_FIELDS)
@@ -50,13 +50,13 @@ function packetOperations(name, protection) {
     {
       name: `seal a packet of 1,472 B: ${name}`,
       bytes: PACKET_BYTES,
-      run: repeat((i) => protection.sealTrain(train, 0, PACKET_BYTES, PACKET_BYTES, HEADER_BYTES, i)),
+      run: repeat((i) => protection.sealTrain(train, 0, PACKET_BYTES, PACKET_BYTES, HEADER_BYTES, i, NO_BODIES)),
     },
     {
       name: `seal a train: ${name}`,
       bytes: TRAIN_BYTES,
       unit: trainUnit,
-      run: repeat((i) => protection.sealTrain(train, 0, TRAIN_BYTES, PACKET_BYTES, HEADER_BYTES, i)),
+      run: repeat((i) => protection.sealTrain(train, 0, TRAIN_BYTES, PACKET_BYTES, HEADER_BYTES, i, NO_BODIES)),
     },
     { name: `open a packet of 1,472 B: ${name}`, bytes: PACKET_BYTES, run: repeat(() => open(1)) },
     { name: `open a train: ${name}`, bytes: TRAIN_BYTES, unit: trainUnit, run: repeat(() => open(TRAIN_PACKETS)) },

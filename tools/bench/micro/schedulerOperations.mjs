@@ -13,18 +13,17 @@ const FLIGHT_SEGMENTS = 2048
 export function schedulerOperations() {
   return [
     {
-      name: 'send scheduler: next, copy and ack 1,400 B',
+      name: 'send scheduler: next, bytes and ack of 1,400 B',
       bytes: SEGMENT_BYTES,
       run: (times) => {
         const source = startedSource()
-        const packet = new Uint8Array(2048)
         const segment = { chunk: 0, offset: 0, length: 0 }
         const flight = new Float64Array(3 * FLIGHT_SEGMENTS)
         for (let i = 0; i < times; i++) {
           const at = 3 * (i % FLIGHT_SEGMENTS)
           if (i >= FLIGHT_SEGMENTS) source.onSegmentAcked(flight[at], flight[at + 1], flight[at + 2])
           if (!source.next(SEGMENT_BYTES, segment)) throw new Error('the scheduler has run dry')
-          source.copy(segment, packet, 32)
+          if (source.bytesOf(segment.chunk).length === 0) throw new Error('the chunk has no bytes')
           flight[at] = segment.chunk
           flight[at + 1] = segment.offset
           flight[at + 2] = segment.length

@@ -4,7 +4,7 @@
  * does the work (`sodiumPackets.ts`).
  */
 import { createRequire } from 'node:module'
-import { OPEN_FIELDS, type PacketProtection } from '@godwit/engine/ports/packetProtection'
+import { OPEN_FIELDS, type PacketProtection, type TrainBodies } from '@godwit/engine/ports/packetProtection'
 import { assert } from '@godwit/protocol/assert'
 import { PACKET_NUMBER_MAX } from '@godwit/protocol/limits'
 import { PACKET_CIPHER_NUMBERS, type PacketCipher } from '@godwit/protocol/packetCipher'
@@ -23,6 +23,9 @@ interface Addon {
     segmentBytes: number,
     headerBytes: number,
     firstPacketNumber: number,
+    bodies: Uint32Array,
+    source0: Uint8Array,
+    source1: Uint8Array,
   ): void
   openPackets(key: NativeKey, buffer: Uint8Array, table: Uint32Array, count: number, headerBytes: number): void
 }
@@ -52,6 +55,8 @@ const addon = loadAddon()
 
 export const hasNativePackets = addon !== undefined
 
+const NO_BYTES = new Uint8Array(0)
+
 class NativeProtection implements PacketProtection {
   readonly #addon: Addon
   readonly #key: NativeKey
@@ -68,9 +73,11 @@ class NativeProtection implements PacketProtection {
     segmentBytes: number,
     headerBytes: number,
     firstPacketNumber: number,
+    { table, sources: [one = NO_BYTES, other = NO_BYTES] }: TrainBodies,
   ): void {
     assert(firstPacketNumber >= 0 && firstPacketNumber <= PACKET_NUMBER_MAX, 'a packet number has 32 bits')
-    this.#addon.sealTrain(this.#key, buffer, start, end, segmentBytes, headerBytes, firstPacketNumber)
+    const key = this.#key
+    this.#addon.sealTrain(key, buffer, start, end, segmentBytes, headerBytes, firstPacketNumber, table, one, other)
   }
 
   openPackets(buffer: Uint8Array, table: Uint32Array, count: number, headerBytes: number): void {

@@ -1,6 +1,6 @@
 import { createCipheriv } from 'node:crypto'
 import { nextTrafficSecret, packetKey } from '@godwit/engine/handshake/keySchedule'
-import type { PacketProtection } from '@godwit/engine/ports/packetProtection'
+import { NO_BODIES, type PacketProtection, type TrainBodies } from '@godwit/engine/ports/packetProtection'
 import type { PacketCipher } from '@godwit/protocol/packetCipher'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -70,7 +70,7 @@ describe.each(IMPLEMENTATIONS)('packets sealed by %s', (name, cipher) => {
     const protection = make(name)()
     const train = trainOf(5, 200, 77, 3)
     const plain = train.slice()
-    protection.sealTrain(train, 3, train.length, 200, HEADER, 0x01020304)
+    protection.sealTrain(train, 3, train.length, 200, HEADER, 0x01020304, NO_BODIES)
     for (let i = 0; i < 5; i++) {
       const [start, end] = [3 + 200 * i, Math.min(3 + 200 * (i + 1), train.length)]
       expect(Buffer.from(train.subarray(start, end))).toEqual(
@@ -95,7 +95,7 @@ describe.each(IMPLEMENTATIONS)('packets sealed by %s', (name, cipher) => {
         const lastBytes = Math.max(HEADER + TAG + 1, segmentBytes - cut)
         const train = trainOf(packets, segmentBytes, lastBytes)
         shared.set(train, start)
-        sealer.sealTrain(shared, start, start + train.length, segmentBytes, HEADER, packetNumber)
+        sealer.sealTrain(shared, start, start + train.length, segmentBytes, HEADER, packetNumber, NO_BODIES)
         const table = new Uint32Array(4 * packets)
         for (let i = 0; i < packets; i++) {
           table.set(
@@ -118,7 +118,7 @@ describe.each(IMPLEMENTATIONS)('packets sealed by %s', (name, cipher) => {
   runs('are rejected for a changed byte, wherever it is, and for another number; nothing throws', () => {
     const [sealer, opener] = [make(name)(), make(name)()]
     const train = trainOf(3, 96)
-    sealer.sealTrain(train, 0, train.length, 96, HEADER, 7)
+    sealer.sealTrain(train, 0, train.length, 96, HEADER, 7, NO_BODIES)
     for (let at = 96; at < 192; at++) {
       const forged = train.slice()
       forged[at] = (forged[at] ?? 0) ^ 0x80
@@ -131,9 +131,42 @@ describe.each(IMPLEMENTATIONS)('packets sealed by %s', (name, cipher) => {
     expect(openOne(opener, train, 0, 96, 7)).toBe(true)
   })
 
+  runs('may get bytes from elsewhere, and are then what they would have been', () => {
+    const plan = fc.record({
+      segmentBytes: fc.integer({ min: 80, max: 1472 }),
+      packets: fc.integer({ min: 1, max: 64 }),
+      rows: fc.array(fc.tuple(fc.nat(2), fc.nat(3000), fc.nat(1472), fc.nat(1472)), { minLength: 64, maxLength: 64 }),
+    })
+    fc.assert(
+      fc.property(plan, ({ segmentBytes, packets, rows }) => {
+        const sources = [trainOf(1, 5000), trainOf(1, 4000, 4000, 7)]
+        const bodies: TrainBodies = { table: new Uint32Array(256), sources }
+        const train = trainOf(packets, segmentBytes)
+        const copied = train.slice()
+        for (const [i, [which, from, at, length]] of rows.slice(0, packets).entries()) {
+          const room = segmentBytes - HEADER - TAG
+          // A third of the packets have all their bytes themselves; some have bytes before or behind those from elsewhere.
+          if (which === 2) continue
+          const place = HEADER + (at % room)
+          const bytes = 1 + (length % (segmentBytes - TAG - place))
+          bodies.table.set([which, from % 2000, i * segmentBytes + place, bytes], 4 * i)
+          copied.set(sources[which]?.subarray(from % 2000, (from % 2000) + bytes) ?? [], i * segmentBytes + place)
+        }
+        make(name)().sealTrain(train, 0, train.length, segmentBytes, HEADER, 9, bodies)
+        make(name)().sealTrain(copied, 0, copied.length, segmentBytes, HEADER, 9, NO_BODIES)
+        expect(Buffer.from(train).equals(copied)).toBe(true)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   runs('that would lie outside of their buffer are a bug', () => {
     const protection = make(name)()
-    expect(() => protection.sealTrain(new Uint8Array(100), 0, 200, 100, HEADER, 0)).toThrow()
+    expect(() => protection.sealTrain(new Uint8Array(100), 0, 200, 100, HEADER, 0, NO_BODIES)).toThrow()
+    const beyond = new Uint32Array(256)
+    beyond.set([0, 0, 60, 60])
+    const bodies = { table: beyond, sources: [new Uint8Array(60), new Uint8Array(0)] }
+    expect(() => protection.sealTrain(new Uint8Array(100), 0, 100, 100, HEADER, 0, bodies)).toThrow()
     expect(() => protection.openPackets(new Uint8Array(100), Uint32Array.of(50, 60, 0, 0), 1, HEADER)).toThrow()
   })
 })
@@ -153,7 +186,7 @@ describe('packet keys', () => {
         [receiver.send, sender.receive],
       ] as const) {
         const packet = trainOf(1, 60)
-        seal.epoch(0).sealTrain(packet, 0, 60, 60, HEADER, 3)
+        seal.epoch(0).sealTrain(packet, 0, 60, 60, HEADER, 3, NO_BODIES)
         expect(openOne(open.epoch(0), packet, 0, 60, 3)).toBe(true)
       }
     }
@@ -163,7 +196,7 @@ describe('packet keys', () => {
   test('lanes, directions and epochs have different keys', () => {
     const sealedBy = (seal: ReturnType<typeof connectionKeys>['send'], epoch: number): string => {
       const packet = new Uint8Array(64)
-      seal.epoch(epoch).sealTrain(packet, 0, 64, 64, HEADER, 1)
+      seal.epoch(epoch).sealTrain(packet, 0, 64, 64, HEADER, 1, NO_BODIES)
       return Buffer.from(packet).toString('hex')
     }
     const all = [0, 1].flatMap((lane) =>
@@ -187,8 +220,8 @@ describe('packet keys', () => {
     const next = nextTrafficSecret(keyDerivation, secrets.senderToReceiver)
     const { key, iv } = packetKey(keyDerivation, next, 0)
     const [one, two] = [new Uint8Array(64), new Uint8Array(64)]
-    pair().sender.send.epoch(1).sealTrain(one, 0, 64, 64, HEADER, 1)
-    new SodiumProtection(key, iv).sealTrain(two, 0, 64, 64, HEADER, 1)
+    pair().sender.send.epoch(1).sealTrain(one, 0, 64, 64, HEADER, 1, NO_BODIES)
+    new SodiumProtection(key, iv).sealTrain(two, 0, 64, 64, HEADER, 1, NO_BODIES)
     expect(one).toEqual(two)
   })
 })

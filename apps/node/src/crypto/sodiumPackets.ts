@@ -5,7 +5,7 @@
  * A forged packet costs an Error inside sodium-native: 8 µs, or 4 µs where `Error.stackTraceLimit` is 0, as the threads
  * of the data plane should set it.
  */
-import { OPEN_FIELDS, type PacketProtection } from '@godwit/engine/ports/packetProtection'
+import { copyBodies, OPEN_FIELDS, type PacketProtection, type TrainBodies } from '@godwit/engine/ports/packetProtection'
 import { assert } from '@godwit/protocol/assert'
 import { PACKET_NUMBER_MAX, PACKET_TAG_BYTES } from '@godwit/protocol/limits'
 import {
@@ -45,7 +45,9 @@ export class SodiumProtection implements PacketProtection {
     segmentBytes: number,
     headerBytes: number,
     firstPacketNumber: number,
+    bodies: TrainBodies,
   ): void {
+    copyBodies(buffer, Math.ceil((end - start) / segmentBytes), bodies)
     for (let at = start, packetNumber = firstPacketNumber; at < end; at += segmentBytes, packetNumber++) {
       const views = this.#viewsOf(buffer, at, headerBytes, Math.min(at + segmentBytes, end))
       this.#setNonce(packetNumber)

@@ -7,6 +7,7 @@ import { Connection } from '@godwit/engine/transport/connection'
 import type { ChunkSink, ChunkSource, CloseCode, ConnectionStats, Transmit } from '@godwit/engine/transport/types'
 import { assert } from '@godwit/protocol/assert'
 import { PROBE_BYTES } from '@godwit/protocol/limits'
+import { looksLikeObserveAnswer } from '@godwit/protocol/observe'
 import { connectionKeys } from '../crypto/packetProtection.js'
 import type { LaneReport, PathCandidate, SessionParameters } from './messages.js'
 import { UdpSocket } from './udpSocket.js'
@@ -20,8 +21,6 @@ const LINGER_STEP_MS = 20
 const HAS_LAST_WORDS: ReadonlySet<CloseCode> = new Set(['done', 'cancelled'])
 /** Milliseconds that the peer has to acknowledge the last words of a lane that this side ends. */
 const LAST_WORDS_MS = 1000
-/** Bytes that mark what belongs to the rendezvous' address service rather than to the session: see `observe`. */
-const RAW_MAX_BYTES = 64
 /**
  * Milliseconds that a sender waits for the receiver's first probe before it probes addresses behind NATs itself: only
  * one side may send first, and the receiver is it, since it knows that the sender's NAT is open (docs/protocol/transport.md).
@@ -149,6 +148,9 @@ export class LaneLoop {
       nowUs: nowUs(),
       config: { trainPackets: socket.trainPackets, datagramMaxBytes: socket.datagramMaxBytes },
     })
+    // The keys' schedule has its own copies.
+    trafficSecrets.receiverToSender.fill(0)
+    trafficSecrets.senderToReceiver.fill(0)
     connection.setLimit(session.limit ?? Number.POSITIVE_INFINITY)
     this.#connection = connection
     const distant = role === 'sender' ? candidates.filter(({ kind }) => kind === 'observed') : []
@@ -240,7 +242,7 @@ export class LaneLoop {
     this.#datagramsReceived += 1
     if (this.#connection === undefined) {
       // Before there are keys only the rendezvous' address service answers on this socket.
-      if (length <= RAW_MAX_BYTES) {
+      if (looksLikeObserveAnswer(bytes, length)) {
         this.#post({ type: 'raw', key: this.#key, bytes: Uint8Array.from(bytes.subarray(0, length)) })
       }
       return

@@ -148,9 +148,6 @@ export class SideLane implements LaneOwner {
 
   #start(session: SessionParameters, role: 'sender' | 'receiver', data: ChunkSource | ChunkSink): void {
     this.#loop.start(session, role, data, this)
-    // The thread of the lane has its own copies.
-    session.trafficSecrets.receiverToSender.fill(0)
-    session.trafficSecrets.senderToReceiver.fill(0)
   }
 
   #onChunk(chunk: ReadyChunk): void {

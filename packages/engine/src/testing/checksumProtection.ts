@@ -4,9 +4,11 @@
  */
 import {
   type ConnectionKeys,
+  copyBodies,
   OPEN_FIELDS,
   type PacketProtection,
   type ProtectionSchedule,
+  type TrainBodies,
 } from '../ports/packetProtection.js'
 
 const TAG_BYTES = 16
@@ -25,7 +27,9 @@ class ChecksumProtection implements PacketProtection {
     segmentBytes: number,
     headerBytes: number,
     firstPacketNumber: number,
+    bodies: TrainBodies,
   ): void {
+    copyBodies(buffer, Math.ceil((end - start) / segmentBytes), bodies)
     for (let at = start, packetNumber = firstPacketNumber; at < end; at += segmentBytes, packetNumber++) {
       this.#seal(buffer, at, Math.min(at + segmentBytes, end) - TAG_BYTES, headerBytes, packetNumber)
     }

@@ -42,9 +42,8 @@ export class MemorySource implements ChunkSource {
     return true
   }
 
-  copy(segment: Segment, target: Uint8Array, targetOffset: number): void {
-    const start = segment.chunk * this.#chunkBytes + segment.offset
-    target.set(this.#data.subarray(start, start + segment.length), targetOffset)
+  bytesOf(chunk: number): Uint8Array {
+    return this.#data.subarray(chunk * this.#chunkBytes, (chunk + 1) * this.#chunkBytes)
   }
 
   copyHash(chunk: number, target: Uint8Array, targetOffset: number): void {

@@ -71,10 +71,10 @@ export class LaneSource implements ChunkSource {
     return this.#find(chunk) !== undefined
   }
 
-  copy(segment: Segment, target: Uint8Array, targetOffset: number): void {
-    const taken = this.#find(segment.chunk)
-    assert(taken !== undefined, 'a segment of a chunk that is not held')
-    target.set(taken.buffer.subarray(segment.offset, segment.offset + segment.length), targetOffset)
+  bytesOf(chunk: number): Uint8Array {
+    const taken = this.#find(chunk)
+    assert(taken !== undefined, 'the bytes of a chunk that is not held')
+    return taken.buffer
   }
 
   copyHash(chunk: number, target: Uint8Array, targetOffset: number): void {

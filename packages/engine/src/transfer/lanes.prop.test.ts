@@ -132,8 +132,7 @@ class World {
       return true
     }
     const { chunk, offset, length } = segment
-    const bytes = new Uint8Array(length)
-    lane.source.copy(segment, bytes, 0)
+    const bytes = lane.source.bytesOf(chunk).slice(offset, offset + length)
     if (offset === 0) {
       const hash = new Uint8Array(32)
       lane.source.copyHash(chunk, hash, 0)

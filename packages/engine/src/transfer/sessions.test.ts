@@ -192,8 +192,8 @@ class World {
       this.receiver.onTimeout(step * 100_000)
       const isSent = this.sender.source.next(100_000, segment)
       if (isSent) {
-        const bytes = new Uint8Array(segment.length)
-        this.sender.source.copy(segment, bytes, 0)
+        const { chunk, offset, length } = segment
+        const bytes = this.sender.source.bytesOf(chunk).slice(offset, offset + length)
         if (segment.offset === 0) {
           this.chunksSent += 1
           const hash = new Uint8Array(32)

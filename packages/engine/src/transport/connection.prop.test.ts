@@ -3,6 +3,7 @@ import { PACKET_HEADER_BYTES, PACKET_TAG_BYTES } from '@godwit/protocol/limits'
 import { writePacketHeader } from '@godwit/protocol/packet'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { NO_BODIES } from '../ports/packetProtection.js'
 import { checksumKeys } from '../testing/checksumProtection.js'
 import { MemorySink, MemorySource } from '../testing/memoryChunks.js'
 import { SeededRandom } from '../testing/random.js'
@@ -48,7 +49,7 @@ const withPeer = () => {
     const packet = new Uint8Array(PACKET_HEADER_BYTES + frames.length + PACKET_TAG_BYTES)
     writePacketHeader(packet, 0, 0, 0, packet.length, LOCAL, packetNumber)
     packet.set(frames, PACKET_HEADER_BYTES)
-    protection.sealTrain(packet, 0, packet.length, packet.length, PACKET_HEADER_BYTES, packetNumber)
+    protection.sealTrain(packet, 0, packet.length, packet.length, PACKET_HEADER_BYTES, packetNumber, NO_BODIES)
     packetNumber += 1
     connection.handleRead(nowUs, 1, packet, packet.length)
     drain()

@@ -15,6 +15,7 @@ import {
   TRAIN_MAX_PACKETS,
 } from '@godwit/protocol/limits'
 import { CONNECTION_ID_BYTES } from '@godwit/protocol/packet'
+import { NO_BODIES } from '../ports/packetProtection.js'
 import { closeCodeOf, closeNumberOf } from './closeCodes.js'
 import { Closing } from './closing.js'
 import { CONNECTION_DEFAULTS, type ConnectionConfig, type ConnectionOptions } from './config.js'
@@ -355,13 +356,14 @@ export class Connection {
     const packets = Math.min(this.#trainPackets, Math.floor(Math.min(out.length, DATAGRAM_MAX_BYTES) / segmentBytes))
     assert(packets >= 1, 'the buffer holds at least one datagram')
     this.#sealer.startTrain()
+    this.#filler.startTrain()
     let length = 0
     for (let i = 0; i < packets; i++) {
       const size = this.#fillPacket(nowUs, out, length, segmentBytes)
       length += size
       if (size < segmentBytes) break
     }
-    if (length > 0) this.#sealer.seal(out, length, segmentBytes)
+    if (length > 0) this.#sealer.seal(out, length, segmentBytes, this.#filler.bodies)
     return length
   }
 
@@ -429,7 +431,7 @@ export class Connection {
     result.pathId = pathId
     result.length = this.#sealer.writeHeader(out, 0, end)
     result.segmentBytes = result.length
-    this.#sealer.seal(out, result.length, result.length)
+    this.#sealer.seal(out, result.length, result.length, NO_BODIES)
     this.#recovery.packets.onSentUntracked()
     return true
   }

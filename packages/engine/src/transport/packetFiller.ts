@@ -18,6 +18,8 @@ import {
   writeControlHeader,
   writeNumberFrame,
 } from '@godwit/protocol/frames'
+import { TRAIN_MAX_PACKETS } from '@godwit/protocol/limits'
+import { BODY_FIELDS, BODY_SOURCES, type TrainBodies } from '../ports/packetProtection.js'
 import { AckFrequency } from './ackFrequency.js'
 import { AckTracker } from './ackTracker.js'
 import { ControlReceiver, type ControlSegment, ControlSender } from './controlStream.js'
@@ -58,6 +60,14 @@ export class PacketFiller implements RecordListener {
 
   /** Set by the recovery's owner, since each needs the other. */
   packets: SentPackets | undefined
+  /** Chunk bytes of the train that is being built, which are not copied into it but sealed from where they are. */
+  readonly bodies: TrainBodies = {
+    table: new Uint32Array(TRAIN_MAX_PACKETS * BODY_FIELDS),
+    sources: Array<Uint8Array>(BODY_SOURCES).fill(new Uint8Array(0)),
+  }
+  /** Packets of the train so far, and sources of its bodies. */
+  #trainPackets = 0
+  #sources = 0
   /** Whether the last packet that was filled is ack-eliciting. */
   isAckEliciting = false
   bytesRetransmitted = 0
@@ -109,13 +119,22 @@ export class PacketFiller implements RecordListener {
     )
   }
 
+  /** A train begins: at its first packet. */
+  startTrain(): void {
+    this.#trainPackets = 0
+    this.#sources = 0
+    this.bodies.table.fill(0)
+  }
+
   /**
-   * Fills `target[at, end)` and returns the position behind the last frame; `at` where there was nothing to say.
+   * Fills `target[at, end)`, the next packet of the train, and returns the position behind the last frame; `at` where there was nothing to say.
    *
    * @param mayElicit - whether ack-eliciting frames may leave now; acknowledgements always may.
    */
   fill(nowUs: number, target: Uint8Array, at: number, end: number, mayElicit: boolean): number {
     this.isAckEliciting = false
+    const row = this.#trainPackets * BODY_FIELDS
+    this.#trainPackets += 1
     at = this.acks.write(nowUs, target, at, end)
     if (!mayElicit) return at
     const start = at
@@ -151,7 +170,7 @@ export class PacketFiller implements RecordListener {
       records += 1
     }
     while (end - at >= FRAME_ROOM_MIN_BYTES && records < RECORDS_PER_PACKET_MAX && this.#hasChunkData()) {
-      const after = this.#writeChunkData(target, at, end)
+      const after = this.#writeChunkData(target, at, end, row)
       if (after === at) break
       at = after
       records += 1
@@ -221,7 +240,7 @@ export class PacketFiller implements RecordListener {
   }
 
   /** Writes one segment, with the chunk's hash ahead of its first byte; returns `at` where there is no room for both. */
-  #writeChunkData(target: Uint8Array, at: number, end: number): number {
+  #writeChunkData(target: Uint8Array, at: number, end: number, row: number): number {
     const source = this.#source
     if (source === undefined) return at
     const isLost = this.#lost.peek(this.#segment)
@@ -237,10 +256,7 @@ export class PacketFiller implements RecordListener {
       at += HASH_BYTES
     }
     at = writeChunkDataHeader(target, at, chunk, offset, length)
-    this.#segment.chunk = chunk
-    this.#segment.offset = offset
-    this.#segment.length = length
-    source.copy(this.#segment, target, at)
+    this.#placeBytes(source.bytesOf(chunk), offset, length, target, at, row)
     this.packets?.addRecord(RECORD_CHUNK_DATA, chunk, offset, length)
     if (isLost) {
       this.#lost.take(length)
@@ -250,5 +266,22 @@ export class PacketFiller implements RecordListener {
       this.#fresh.length -= length
     }
     return at + length
+  }
+
+  /** Has bytes of a chunk sealed from where they are, once a packet and from as many chunks as may be; else copies them. */
+  #placeBytes(bytes: Uint8Array, offset: number, length: number, target: Uint8Array, at: number, row: number): void {
+    const { table, sources } = this.bodies
+    const last = this.#sources - 1
+    const source = last >= 0 && sources[last] === bytes ? last : this.#sources
+    if (source >= BODY_SOURCES || (table[row + 3] ?? 0) > 0) {
+      target.set(bytes.subarray(offset, offset + length), at)
+      return
+    }
+    sources[source] = bytes
+    this.#sources = source + 1
+    table[row] = source
+    table[row + 1] = offset
+    table[row + 2] = at
+    table[row + 3] = length
   }
 }

@@ -1,6 +1,7 @@
 import { writePacketHeader } from '@godwit/protocol/packet'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { NO_BODIES } from '../ports/packetProtection.js'
 import { checksumKeys } from '../testing/checksumProtection.js'
 import { PacketOpener } from './packetOpener.js'
 
@@ -20,7 +21,7 @@ const receiver = () => {
     let at = 0
     sizes.forEach((size, i) => {
       writePacketHeader(bytes, at, 0, LANE, size, ID, from + i)
-      seal(0).sealTrain(bytes, at, at + size, size, 16, from + i)
+      seal(0).sealTrain(bytes, at, at + size, size, 16, from + i, NO_BODIES)
       at += size
     })
     return bytes
@@ -111,7 +112,7 @@ describe('opening packets', () => {
     for (const i of [2, 3]) {
       writePacketHeader(read, 60 * i, 1, LANE, 60, ID, i)
       read.fill(0, 60 * i + 16, 60 * i + 60)
-      seal(1).sealTrain(read, 60 * i, 60 * i + 60, 60, 16, i)
+      seal(1).sealTrain(read, 60 * i, 60 * i + 60, 60, 16, i, NO_BODIES)
     }
     opener.openRead(0, 1, read, read.length)
     expect(opened).toEqual([0, 1, 2, 3])

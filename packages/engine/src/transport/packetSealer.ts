@@ -1,7 +1,7 @@
 /** Headers and tags of the packets that leave: which number, which key epoch, how many there were. */
 import { PACKET_HEADER_BYTES, PACKET_TAG_BYTES } from '@godwit/protocol/limits'
 import { writePacketHeader } from '@godwit/protocol/packet'
-import type { ProtectionSchedule } from '../ports/packetProtection.js'
+import type { ProtectionSchedule, TrainBodies } from '../ports/packetProtection.js'
 import { SendKeys } from './keyUpdate.js'
 import type { Recovery } from './recovery.js'
 
@@ -52,7 +52,7 @@ export class PacketSealer {
   }
 
   /** Seals the train `out[0, length)`, whose packets have `segmentBytes` each but the last. */
-  seal(out: Uint8Array, length: number, segmentBytes: number): void {
-    this.#keys.protection.sealTrain(out, 0, length, segmentBytes, PACKET_HEADER_BYTES, this.#firstPacketNumber)
+  seal(out: Uint8Array, length: number, segmentBytes: number, bodies: TrainBodies): void {
+    this.#keys.protection.sealTrain(out, 0, length, segmentBytes, PACKET_HEADER_BYTES, this.#firstPacketNumber, bodies)
   }
 }

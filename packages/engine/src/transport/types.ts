@@ -24,8 +24,8 @@ export interface ChunkSource {
   next(maxBytes: number, out: Segment): boolean
   /** Whether bytes of `chunk` are still held; a lost segment of a chunk that is not is forgotten. */
   holds(chunk: number): boolean
-  /** Copies `segment` to `target[targetOffset …]`. */
-  copy(segment: Segment, target: Uint8Array, targetOffset: number): void
+  /** The bytes of a chunk that is held, from its first one on. They stay as they are while it is held. */
+  bytesOf(chunk: number): Uint8Array
   /** Copies the chunk's 32-byte BLAKE3 hash. It travels ahead of the chunk's first byte, again when that is lost. */
   copyHash(chunk: number, target: Uint8Array, targetOffset: number): void
   /** The peer has received these bytes (a packet's ACK: not yet verified, not yet durable). */
