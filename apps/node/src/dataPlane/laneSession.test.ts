@@ -75,7 +75,8 @@ const pair = async () => {
       lane: 0,
       connectionIds,
       packetCipher: 'chacha20Poly1305',
-      trafficSecrets: { receiverToSender: secrets[0].subarray().slice(), senderToReceiver: secrets[1].slice() },
+      // Copies: a lane wipes what it is given.
+      trafficSecrets: { receiverToSender: Uint8Array.from(secrets[0]), senderToReceiver: Uint8Array.from(secrets[1]) },
       candidates: [{ kind: 'host', ip: HOST, port }],
       limit: null,
     }

@@ -274,8 +274,10 @@ export class SenderRun implements Run {
     record: TransferRecord,
     how: NonNullable<TransferRecord['ended']>,
   ): Promise<void> {
-    if (!(await this.#room.close(projection, record, how))) return
     const { transfer } = projection
+    // A locked room stays until its time is over: it tells whoever still comes with the code that it is locked.
+    const isLocked = transfer.status === 'failed' && transfer.code === 'ERR_ROOM_LOCKED'
+    if (!isLocked && !(await this.#room.close(projection, record, how))) return
     // What can be mended may be asked to go on, and is told then that its room is closed.
     const mayGoOn = transfer.status === 'failed' && ERRORS[transfer.code].isRetryable
     if (!mayGoOn) await this.#context.secrets.delete(this.transferId)
