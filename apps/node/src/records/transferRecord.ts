@@ -13,11 +13,11 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
-import { writePrivateFile } from '../lifecycle/privateFile.js'
+import { syncFolder, writePrivateFile } from '../lifecycle/privateFile.js'
 
 export const transferRecordSchema = z.object({
   version: z.literal(1),
@@ -73,6 +73,8 @@ export class TransferRecords {
   constructor(dir: string) {
     this.#dir = dir
     mkdirSync(dir, { recursive: true, mode: 0o700 })
+    // Each time: an earlier process may have died between making it and this.
+    syncFolder(dirname(dir))
   }
 
   /** Ids of all transfers that this node keeps. */
