@@ -155,7 +155,9 @@ export class ReceiverRun implements Run {
     // A session that runs needs no room; when it ends, this is asked again.
     if (this.#data.isOpen && !this.#room.isEntered) return true
     const entered =
-      this.#roomEnd === undefined ? await this.#room.enter(record) : { ok: false as const, failure: this.#roomEnd }
+      this.#roomEnd === undefined
+        ? await this.#room.enter(projection, record)
+        : { ok: false as const, failure: this.#roomEnd }
     if (entered.ok) return entered.value
     // A sender that has closed its room knows all that it wants to know.
     if (projection.transfer.status === 'completed') await this.#onCompletionKnown()
