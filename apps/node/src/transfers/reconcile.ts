@@ -14,7 +14,7 @@ import type { TransferLog } from './transferLog.js'
 export interface ReconcileDeps {
   readonly log: TransferLog
   readonly records: TransferRecords
-  readonly queues: Queues
+  readonly queues: Pick<Queues, 'wake'>
   readonly logger: Logger
 }
 
