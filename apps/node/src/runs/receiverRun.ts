@@ -191,6 +191,14 @@ export class ReceiverRun implements Run {
   async #advance(projection: TransferProjection, record: TransferRecord): Promise<void> {
     const own = this.#own(projection)
     switch (own?.phase.is) {
+      case 'joined':
+      case 'inLine':
+        // The log has lost that the two had paired. The sender has not, and admits nobody twice.
+        if (record.peerName !== '' && (await this.#connector.hasPaired())) {
+          await this.#execute({ type: 'pair', receiver: own.id, name: record.peerName })
+          this.#connect()
+        }
+        return
       case 'admitted':
         this.#connect()
         return

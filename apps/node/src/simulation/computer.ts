@@ -169,7 +169,7 @@ export class Computer {
     await secrets.keepOnly((id) => ids.has(id) && (records.get(id)?.ended ?? null) === null)
     const wake: Parameters<typeof reconcile>[0]['queues']['wake'] = async (queue, wakeUp, occasion) =>
       redis.wake(queue, wakeUp, occasion)
-    await reconcile({ log, records, queues: { wake }, logger })
+    await reconcile({ log, records, secrets, queues: { wake }, logger })
   }
 
   /** As its supervisor: a node that could not start is started again. */

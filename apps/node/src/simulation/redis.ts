@@ -37,6 +37,8 @@ interface Job {
   readonly wakeUp: WakeUp
   /** The worker that has it. */
   worker: SimProcess | undefined
+  /** Counts how often it was handed out: only what the last one of them says counts, as with a lock. */
+  deliveries: number
   failures: number
 }
 
@@ -200,7 +202,7 @@ export class SimRedis {
     const id = `${queue} ${jobId}`
     if (this.#madeJobs.has(id)) return
     this.#madeJobs.add(id)
-    const job: Job = { id, queue, wakeUp: { streamId, eventId }, worker: undefined, failures: 0 }
+    const job: Job = { id, queue, wakeUp: { streamId, eventId }, worker: undefined, deliveries: 0, failures: 0 }
     this.#jobs.set(id, job)
     this.#deliverLater(job, 0)
     if (this.#kernel.random.happens(TWICE)) this.#deliverLater(job, 1_000_000)
@@ -218,15 +220,18 @@ export class SimRedis {
       return
     }
     job.worker = worker.process
-    const { queue, wakeUp } = job
+    job.deliveries += 1
+    const { queue, wakeUp, deliveries } = job
     worker.processors[queue](wakeUp, new AbortController().signal).then(
       (again) => {
+        if (job.deliveries !== deliveries) return
         job.worker = undefined
         job.failures = 0
         if (again === undefined) this.#jobs.delete(job.id)
         else this.#deliverLater(job, again.againAfterMs * 1000)
       },
       () => {
+        if (job.deliveries !== deliveries) return
         job.worker = undefined
         job.failures += 1
         this.#deliverLater(job, Math.min(BACKOFF_MAX_US, BACKOFF_FIRST_US * 2 ** (job.failures - 1)))
