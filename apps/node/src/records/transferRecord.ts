@@ -56,7 +56,7 @@ export const transferRecordSchema = z.object({
   verification: z.string(),
   /** How it ended; null while it runs. */
   ended: z.enum(['completed', 'failed', 'cancelled']).nullable(),
-  /** On a receiver: the sender knows that everything arrived. */
+  /** On a receiver: the sender knows that everything arrived. On a sender: every receiver that was wanted has everything. */
   isCompletionKnown: z.boolean(),
 })
 export type TransferRecord = z.infer<typeof transferRecordSchema>
