@@ -386,6 +386,8 @@ export class Connection {
     if (hasWork && !isProbing && !this.#pacer.allows(maxBytes)) {
       this.#pacedUntilUs = this.#pacer.nextUs(nowUs, maxBytes)
       hasWork = false
+      // A fixed limit says as little about the path as an application that has nothing to send.
+      if (this.#pacer.isLimited) this.#recovery.deliveryRate.onAppLimited(this.#recovery.bytesInFlight)
     }
     if (!hasWork && !(this.#filler.acks.isDue(nowUs) && packets.hasUntrackedRoom())) return 0
     const start = at + PACKET_HEADER_BYTES
@@ -394,11 +396,12 @@ export class Connection {
     const size = this.#sealer.writeHeader(out, at, end)
     if (this.#filler.isAckEliciting) {
       this.#recovery.onSent(nowUs, size)
+      // What only acknowledges is not paced, and takes nothing from what is (RFC 9002 §7.7).
+      this.#pacer.onSent(size)
       this.#keepAliveAtUs = nowUs + this.#config.keepAliveUs
     } else {
       packets.onSentUntracked()
     }
-    this.#pacer.onSent(size)
     return size
   }
 
