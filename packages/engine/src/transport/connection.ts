@@ -20,7 +20,7 @@ import { closeCodeOf, closeNumberOf } from './closeCodes.js'
 import { Closing } from './closing.js'
 import { CONNECTION_DEFAULTS, type ConnectionConfig, type ConnectionOptions } from './config.js'
 import type { CongestionController } from './congestion/controller.js'
-import { Cubic } from './congestion/cubic.js'
+import { controllerFor } from './congestion/profile.js'
 import { FrameHandler } from './frameHandler.js'
 import { MtuSearch } from './mtuSearch.js'
 import { Pacer } from './pacer.js'
@@ -89,7 +89,9 @@ export class Connection {
       config.inFlightMaxPackets,
       Math.max(config.trainPackets, FRESH_PACKETS_MIN) * config.datagramMaxBytes,
     )
-    this.#controller = new Cubic(config.datagramBytes)
+    this.#controller =
+      options.controller?.(config.datagramBytes) ??
+      controllerFor(config.profile, config.datagramBytes, options.randomBytes)
     this.#recovery = new Recovery(this.#controller, this.#filler, config.inFlightMaxPackets)
     this.#filler.packets = this.#recovery.packets
     this.#sealer = new PacketSealer(
