@@ -283,10 +283,11 @@ export class SenderPeer {
     await this.#loseSession('ERR_SESSION_LOST')
     this.#session = session
     this.#isClosing = false
+    const { limit, profile } = projection.transfer.run
     session.start(
       keys,
       { role: 'sender', manifest, sources, fileHashes: this.#hashes, lanes: lanesOf(context.records.get(transferId)) },
-      projection.transfer.run.limit,
+      { limit, profile: profile ?? 'standard' },
       {
         onEstablished: async (report) => {
           if (this.#session !== session) return
