@@ -20,6 +20,7 @@ let path: string
 let sender: TestNode
 let receiver: TestNode
 let pairs = 0
+let outputs = 0
 
 beforeAll(async () => {
   world = await World.create()
@@ -34,7 +35,7 @@ beforeEach(() => {
 
 /** Starts a transfer of some seconds and waits until the first chunks are durable. */
 const begin = async () => {
-  const output = await world.dir(`out${pairs}`)
+  const output = await world.dir(`out${outputs++}`)
   const { id, code } = await sender.send([path], '--limit', '40MB/s')
   const receive = receiver.start(
     ['receive', '--code-stdin', '--output', output, '--yes', '--detach', '--json'],
@@ -68,13 +69,16 @@ describe('SIGKILL in the middle of a transfer', () => {
   })
 
   test('of the receiving node and its Redis, after which every queue of both sides has worked', async () => {
-    const transfer = await begin()
-    const pid = receiver.killNode()
-    receiver.killRedis()
-    await receiver.respawned(pid)
-    await expectDelivered(transfer)
-    expect(await queuesThatWorked(receiver)).toEqual([...QUEUES])
-    expect(await queuesThatWorked(sender)).toEqual([...QUEUES])
+    const worked = async () => [...(await queuesThatWorked(receiver)), ...(await queuesThatWorked(sender))]
+    // What is asked for again may still arrive by itself, before it is asked for: then a queue has nothing to do.
+    for (let tries = 0; tries < 4 && (tries === 0 || (await worked()).length < 2 * QUEUES.length); tries++) {
+      const transfer = await begin()
+      const pid = receiver.killNode()
+      receiver.killRedis()
+      await receiver.respawned(pid)
+      await expectDelivered(transfer)
+    }
+    expect(await worked()).toEqual([...QUEUES, ...QUEUES])
   })
 
   test('of the sending node, which hosts the rendezvous', async () => {

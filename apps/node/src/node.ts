@@ -169,8 +169,12 @@ const assemble = async (
   }
 
   const status = async (): Promise<NodeStatus> => {
-    const views = await service.list()
-    const unfinished = views.filter(({ state }) => !['completed', 'failed', 'cancelled'].includes(state)).length
+    const listed = await service.list()
+    // While Redis is away the records tell; they do not know of a failure that can be mended.
+    const isFinished = listed.ok
+      ? listed.value.map(({ state }) => ['completed', 'failed', 'cancelled'].includes(state))
+      : records.ids().map((id) => (records.get(id)?.ended ?? null) !== null)
+    const finished = isFinished.filter(Boolean).length
     const facts = await checkRedis(access, 1000)
     return {
       type: 'node.status',
@@ -180,7 +184,7 @@ const assemble = async (
       address: url,
       startedAt: startedAt.toISOString(),
       redis: { mode: redis.embedded === undefined ? 'external' : 'embedded', version: redis.version, ok: facts.ok },
-      transfers: { unfinished, finished: views.length - unfinished },
+      transfers: { unfinished: isFinished.length - finished, finished },
       rendezvous: ownRendezvous.running ?? null,
     }
   }
@@ -237,7 +241,7 @@ const assemble = async (
 
   let lastUsedAt = performance.now()
   const idleTimer = setInterval(() => {
-    if (runs.active.length > 0) lastUsedAt = performance.now()
+    if (runs.active.some(({ isIdle }) => !isIdle)) lastUsedAt = performance.now()
     if (performance.now() - lastUsedAt < NODE_IDLE_EXIT_MS || !store.isReady) return
     logger.info('nothing is left to do: the node leaves')
     void stop()
@@ -250,6 +254,7 @@ const assemble = async (
     await runs.stop()
     await api.stop()
     await workers.close()
+    await plane.drained()
     await plane.stop()
     await relay.stop()
     await queues.close()

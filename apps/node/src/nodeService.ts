@@ -9,6 +9,7 @@ import { displayName } from '@godwit/protocol/displayName'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { redisFailureOf } from '@godwit/redis/connection'
 import { checkOutputDir } from './files/diskSpace.js'
 import { Staging } from './files/staging.js'
 import type { TransferRecord, TransferRecords } from './records/transferRecord.js'
@@ -16,7 +17,7 @@ import type { RunManager } from './runs/runManager.js'
 import type { SecretStore } from './secrets/secretStore.js'
 import type { NodeService } from './service.js'
 import { codeOf } from './transfers/codeOf.js'
-import { type EnqueueDeps, enqueueReceive, enqueueSend } from './transfers/enqueue.js'
+import { type EnqueueDeps, type Enqueued, enqueueReceive, enqueueSend } from './transfers/enqueue.js'
 import { eventLineOf, transferViewOf } from './transfers/lines.js'
 import type { TransferLog } from './transfers/transferLog.js'
 import { watchTransfer } from './transfers/watchTransfer.js'
@@ -43,15 +44,15 @@ export interface NodeServiceDeps {
 
 export class RealNodeService implements NodeService {
   readonly #deps: NodeServiceDeps
+  /** Submissions that are being taken in. */
+  readonly #submissions = new Map<string, Promise<void>>()
 
   constructor(deps: NodeServiceDeps) {
     this.#deps = deps
   }
 
   async enqueueSend(input: Parameters<NodeService['enqueueSend']>[0]): Promise<Result<EnqueuedLine>> {
-    const ready = this.#ready()
-    if (!ready.ok) return ready
-    const enqueued = await enqueueSend(this.#enqueueDeps(), input)
+    const enqueued = await this.#once(input.submissionId, () => enqueueSend(this.#enqueueDeps(), input))
     if (!enqueued.ok) return enqueued
     const { record } = enqueued.value
     const code = await this.#waitForCode(record)
@@ -59,15 +60,13 @@ export class RealNodeService implements NodeService {
     return ok({
       type: 'transfer.enqueued',
       transferId: record.transferId,
-      code: code.value,
+      ...(code.value === undefined ? {} : { code: code.value }),
       skipped: record.skipped.map(({ path, reason }) => ({ path: displayName(path, 4096), reason })),
     })
   }
 
   async enqueueReceive(input: Parameters<NodeService['enqueueReceive']>[0]): Promise<Result<EnqueuedLine>> {
-    const ready = this.#ready()
-    if (!ready.ok) return ready
-    const enqueued = await enqueueReceive(this.#enqueueDeps(), input)
+    const enqueued = await this.#once(input.submissionId, () => enqueueReceive(this.#enqueueDeps(), input))
     if (!enqueued.ok) return enqueued
     return ok({ type: 'transfer.enqueued', transferId: enqueued.value.record.transferId })
   }
@@ -129,7 +128,7 @@ export class RealNodeService implements NodeService {
     if (status === 'active' || status === 'paused') {
       return fail('ERR_TRANSFER_STATE', 'it has not ended: cancel it first')
     }
-    await runs.get(transferId)?.stop()
+    await runs.abandon(projection.value)
     const record = records.get(transferId)
     if (record?.role === 'receiver' && record.output !== null) await Staging.discard(record.output, transferId)
     await secrets.delete(transferId)
@@ -140,13 +139,18 @@ export class RealNodeService implements NodeService {
     return ok({ transferId })
   }
 
-  async list(): Promise<readonly TransferView[]> {
+  async list(): Promise<Result<readonly TransferView[]>> {
+    const ready = this.#ready()
+    if (!ready.ok) return ready
     const { log, records } = this.#deps
     const projections = await Promise.all(records.ids().map((id) => log.read(id)))
-    return projections
-      .filter((projection) => projection !== undefined && projection.transfer.status !== 'none')
-      .map((projection) => transferViewOf(projection as TransferProjection, records))
-      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+    return ok(
+      projections
+        .filter((projection) => projection !== undefined)
+        .filter(({ transfer }) => transfer.status !== 'none')
+        .map((projection) => transferViewOf(projection, records))
+        .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1)),
+    )
   }
 
   async get(transferId: string): Promise<Result<TransferView>> {
@@ -185,6 +189,24 @@ export class RealNodeService implements NodeService {
     return { log, records, secrets, rendezvous }
   }
 
+  /** The same submission twice at the same time is the same transfer too: the second waits for the first. */
+  #once(submissionId: string, enqueue: () => Promise<Result<Enqueued>>): Promise<Result<Enqueued>> {
+    const before = this.#submissions.get(submissionId) ?? Promise.resolve()
+    const enqueued = before.then(() => {
+      const ready = this.#ready()
+      return ready.ok ? unlessRefused(enqueue) : ready
+    })
+    const settled = enqueued.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#submissions.set(submissionId, settled)
+    void settled.then(() => {
+      if (this.#submissions.get(submissionId) === settled) this.#submissions.delete(submissionId)
+    })
+    return enqueued
+  }
+
   #ready(): Result<void> {
     return this.#deps.isLogReady() ? ok(undefined) : fail('ERR_REDIS_UNREACHABLE')
   }
@@ -200,22 +222,28 @@ export class RealNodeService implements NodeService {
   async #command(transferId: string, command: TransferCommand): Promise<Result<TransferView>> {
     const projection = await this.#projection(transferId)
     if (!projection.ok) return projection
-    const executed = await this.#deps.log.execute(transferId, command)
+    const executed = await unlessRefused(() => this.#deps.log.execute(transferId, command))
     return executed.ok ? this.get(transferId) : executed
   }
 
-  /** The code is known when the room is open; what keeps it from opening is told, and the transfer goes on trying. */
-  async #waitForCode(record: TransferRecord): Promise<Result<string>> {
+  /**
+   * The code is known when the room is open; what keeps it from opening is told, and the transfer goes on trying.
+   * Undefined for a transfer that is over: its words are gone.
+   */
+  async #waitForCode(record: TransferRecord): Promise<Result<string | undefined>> {
     const { log, secrets } = this.#deps
     const waiting = AbortSignal.timeout(ROOM_WAIT_MS)
     try {
       for await (const recorded of this.#deps.events.follow(record.transferId, 1, waiting)) {
-        if (recorded.type !== 'RoomEntered' && recorded.type !== 'TransferFailed') continue
+        if (!TELLS_OF_CODE.has(recorded.type)) continue
         const projection = await log.read(record.transferId)
         const read = await secrets.read(record.transferId)
         if (!read.ok) return read
         if (projection?.transfer.status === 'failed') {
           return fail(projection.transfer.code, projection.transfer.detail ?? undefined)
+        }
+        if (projection?.transfer.status === 'completed' || projection?.transfer.status === 'cancelled') {
+          return ok(undefined)
         }
         const code = codeOf(projection, read.value, record)
         if (code !== undefined) return ok(code)
@@ -224,6 +252,25 @@ export class RealNodeService implements NodeService {
       if (!waiting.aborted) throw error
     }
     return fail('ERR_RENDEZVOUS_UNREACHABLE', `transfer ${record.transferId} is kept and goes on trying`)
+  }
+}
+
+/** Events after which the code is known, or that there will be none. */
+const TELLS_OF_CODE: ReadonlySet<TransferEvent['type']> = new Set([
+  'RoomEntered',
+  'TransferFailed',
+  'TransferCompleted',
+  'TransferCancelled',
+])
+
+/** A Redis that refuses is no bug: whoever asked is told. */
+const unlessRefused = async <T>(act: () => Promise<Result<T>>): Promise<Result<T>> => {
+  try {
+    return await act()
+  } catch (error) {
+    const failure = redisFailureOf(error)
+    if (failure === undefined) throw error
+    return { ok: false, failure }
   }
 }
 

@@ -36,7 +36,7 @@ export interface NodeService {
   /** Bytes a second; null for no limit. Takes effect at once on a running session. */
   setLimit(transferId: string, limit: number | null): Promise<Result<TransferView>>
   /** Newest first. */
-  list(): Promise<readonly TransferView[]>
+  list(): Promise<Result<readonly TransferView[]>>
   get(transferId: string): Promise<Result<TransferView>>
   /** The log's events from `fromVersion` (1 is the first). */
   events(transferId: string, fromVersion: number): Promise<Result<readonly EventLine[]>>

@@ -195,13 +195,13 @@ export const ERRORS = {
     'The output folder is not there or is not a folder. Create it or name another with --output.',
     'localIo',
     'NOT_FOUND',
-    false,
+    true,
   ),
   ERR_OUTPUT_UNWRITABLE: entry(
     'The output folder cannot be written by this user. Name another with --output.',
     'localIo',
     'FORBIDDEN',
-    false,
+    true,
   ),
   ERR_DISK_FULL: entry(
     'There is not enough free space for this transfer. Free some, or receive into another folder with --output, then godwit retry.',

@@ -73,6 +73,8 @@ export const CONTROL_WINDOW_BYTES = 1024 * 1024
 export const CHECKPOINT_BYTES = 64 * 1024 * 1024
 /** Milliseconds after which a checkpoint is due. */
 export const CHECKPOINT_INTERVAL_MS = 500
+/** Times that one chunk is asked for again in a session: chance does not damage the same megabyte so often. */
+export const CHUNK_REJECTIONS_MAX = 16
 /** Milliseconds that data may flow into staging while the event log is away. */
 export const LOG_AWAY_MAX_MS = 60_000
 /** Milliseconds that a receiver waits for the user before the idle session is let go (it is taken up again on accept). */

@@ -51,6 +51,8 @@ export const transferEventSchema = z.discriminatedUnion('type', [
     advertise: z.string().nullable(),
     /** On a receiver: its own id in the room. */
     receiver: receiver.nullable(),
+    /** On a sender: the rendezvous had lost the room of this id, and this is another one, in which nobody is yet. */
+    isAnother: z.boolean().optional(),
   }),
   /** Mirrored from the room; `roomVersion` makes the mirroring idempotent. */
   event('ReceiverJoined', { receiver, roomVersion: count }),

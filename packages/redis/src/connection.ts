@@ -88,6 +88,17 @@ export const cutConnection = async (connection: Redis): Promise<void> => {
   connection.disconnect()
 }
 
+/**
+ * The failure that an error of a call to Redis means: it refused (its disk or its memory is full, it is a replica …), or
+ * it is gone for good. Undefined for every other error, which is a bug.
+ */
+export const redisFailureOf = (error: unknown): Failure | undefined => {
+  if (!(error instanceof Error)) return undefined
+  const isOurs = error.name === 'ReplyError' || error.message === 'Connection is closed.'
+  // The script's name and the arguments say nothing to a user.
+  return isOurs ? { code: 'ERR_REDIS_UNREACHABLE', detail: error.message.split(' script:')[0] ?? '' } : undefined
+}
+
 const nothing = (): void => undefined
 
 export interface RedisFacts {

@@ -6,6 +6,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
+import { within } from '@godwit/redis/within'
 import type { LaneCommand, LaneReport } from './messages.js'
 
 /**
@@ -14,6 +15,9 @@ import type { LaneCommand, LaneReport } from './messages.js'
  * been enough: a quarter of the receiver's time.
  */
 const YOUNG_GENERATION_MB = 3
+
+/** Milliseconds that sessions have for their last checkpoint. */
+const DRAIN_TIMEOUT_MS = 3000
 
 export type SessionReport = Exclude<LaneReport, { type: 'opened' | 'openFailed' }>
 
@@ -54,6 +58,7 @@ export class DataPlane {
   readonly #threads: LaneThread[] = []
   readonly #lanes = new Map<string, OpenLane>()
   #nextKey = 1
+  #onDrained: (() => void) | undefined
   #isStopping = false
 
   constructor(options: DataPlaneOptions) {
@@ -79,6 +84,14 @@ export class DataPlane {
       const open: LaneCommand = { type: 'open', key, host: this.#options.listenHost }
       thread.worker.postMessage(open)
     })
+  }
+
+  /** Waits until every lane has told its end, with its last checkpoint: not longer than a disk may take for it. */
+  async drained(): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.#onDrained = resolve
+    })
+    if (this.#lanes.size > 0) await within(DRAIN_TIMEOUT_MS, drained)
   }
 
   /** Ends the threads; sessions are to be closed before. */
@@ -131,5 +144,6 @@ export class DataPlane {
   #forget(key: string, lane: OpenLane): void {
     this.#lanes.delete(key)
     lane.thread.lanes -= 1
+    if (this.#lanes.size === 0) this.#onDrained?.()
   }
 }

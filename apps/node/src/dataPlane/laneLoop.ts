@@ -17,6 +17,10 @@ const TURN_MAX_BYTES = 512 * 1024
 /** Milliseconds that an ended lane's socket stays at the most, and between two looks at it. */
 const LINGER_MAX_MS = 2000
 const LINGER_STEP_MS = 20
+/** Ends after which no other session tells what this one had to say. */
+const HAS_LAST_WORDS: ReadonlySet<CloseCode> = new Set(['done', 'cancelled'])
+/** Milliseconds that the peer has to acknowledge the last words of a lane that this side ends. */
+const LAST_WORDS_MS = 1000
 /**
  * Milliseconds that a sender waits for the receiver's first probe before it probes addresses behind NATs itself: only
  * one side may send first, and the receiver is it, since it knows that the sender's NAT is open (docs/protocol/transport.md).
@@ -40,6 +44,8 @@ export interface LaneOwner {
   pump(nowUs: number): void
   /** When the owner wants a turn; Infinity for never. */
   pollTimeout(): number
+  /** Whether everything that the owner has to say was handed to the control stream. */
+  readonly hasSaidAll: boolean
   /** The lane is over: nothing more comes. The socket lingers by itself. */
   onEnded(cause: EndCause, code: CloseCode | null): void
 }
@@ -55,6 +61,9 @@ export class LaneLoop {
   #distant: readonly PathCandidate[] = []
   #distantTimer: NodeJS.Timeout | undefined
   #isTurnScheduled = false
+  /** How the lane ends as soon as its last words are heard. */
+  #closing: CloseCode | undefined
+  #closeTimer: NodeJS.Timeout | undefined
   #isEnded = false
   #datagramsReceived = 0
   readonly #transmit: Transmit = { pathId: 0, length: 0, segmentBytes: 0, isMtuProbe: false }
@@ -186,10 +195,22 @@ export class LaneLoop {
     })
   }
 
-  /** Ends the lane from this side; what is queued on the control stream is sent first as far as it goes at once. */
+  /**
+   * Ends the lane from this side. Where it ends for good, what was said on the control stream is acknowledged first: a
+   * reason that got lost with its packet would leave the peer waiting. But not for longer than LAST_WORDS_MS.
+   */
   close(code: CloseCode): void {
-    if (this.#isEnded) return
+    if (this.#isEnded || this.#closing !== undefined) return
+    const mayHaveSaid = HAS_LAST_WORDS.has(code) && this.#connection?.isEstablished === true
+    if (mayHaveSaid) this.#closing = code
     this.#turn()
+    if (this.#isEnded) return
+    if (mayHaveSaid) this.#closeTimer = setTimeout(() => this.#closeNow(code), LAST_WORDS_MS)
+    else this.#closeNow(code)
+  }
+
+  #closeNow(code: CloseCode): void {
+    if (this.#isEnded) return
     this.#connection?.close(code)
     this.#turn()
     this.#end('closedByUs', code)
@@ -245,7 +266,10 @@ export class LaneLoop {
     const sent = this.#transmitAll(connection, socket, now)
     this.#drainEvents(connection, owner)
     if (this.#isEnded) return
-    if (sent >= TURN_MAX_BYTES) this.schedule()
+    const code = this.#closing
+    if (code !== undefined && connection.isEstablished && connection.isControlDrained && owner.hasSaidAll) {
+      this.#closeNow(code)
+    } else if (sent >= TURN_MAX_BYTES) this.schedule()
     else this.#arm(connection, owner)
   }
 
@@ -306,6 +330,7 @@ export class LaneLoop {
     this.#isEnded = true
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     clearTimeout(this.#distantTimer)
+    clearTimeout(this.#closeTimer)
     this.#linger(nowUs() + LINGER_MAX_MS * 1000)
     this.#owner?.onEnded(cause, code)
   }

@@ -164,6 +164,10 @@ export class LaneSession implements LaneOwner {
 
   // LaneOwner
 
+  get hasSaidAll(): boolean {
+    return (this.#sender ?? this.#receiver)?.isFlushed ?? true
+  }
+
   onPath(_pathId: number, isFirst: boolean): void {
     if (!isFirst) {
       this.onShapeChanged()

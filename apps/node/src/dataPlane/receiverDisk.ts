@@ -6,11 +6,14 @@
 import type { ReceiverIo, WriteOutcome } from '@godwit/engine/transfer/ports'
 import { assert } from '@godwit/protocol/assert'
 import { equalBytes } from '@godwit/protocol/bytes'
-import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { blake3Of } from '../crypto/blake3.js'
+import { attempt } from '../files/diskErrors.js'
+import { checkDiskSpace } from '../files/diskSpace.js'
 import { type FinishedFile, finalize } from '../files/finalize.js'
 import { Staging } from '../files/staging.js'
 import type { BeginParameters } from './messages.js'
@@ -37,31 +40,19 @@ export class ReceiverDisk implements ReceiverIo {
   readonly #begin: BeginParameters
   readonly #outcomes: ReceiverDiskOutcomes
   #staging: Staging | undefined
-  #isClosed = false
-  /** Operations under way; closing waits for them. */
-  readonly #pending = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | undefined
+  /** Operations under way, opening too; closing waits for them. */
+  readonly #pending = new Set<Promise<unknown>>()
 
   constructor(begin: BeginParameters, outcomes: ReceiverDiskOutcomes) {
     this.#begin = begin
     this.#outcomes = outcomes
   }
 
-  async open(): Promise<Result<OpenedStaging>> {
-    const { outputDir, transferId, manifest, claimed } = this.#begin
-    const found = await Staging.reopen(outputDir, transferId)
-    if (!found.ok) return found
-    const opened = found.value === undefined ? await Staging.create(outputDir, transferId, manifest) : ok(found.value)
-    if (!opened.ok) return opened
-    const staging = opened.value
-    this.#staging = staging
-    const isResumed = found.value !== undefined
-    if (await staging.isFinalizing()) {
-      return ok({ held: RangeSet.of(0, staging.plan.chunkCount), isResumed, isFinalizing: true })
-    }
-    const log = RangeSet.fromPairs(claimed, staging.plan.chunkCount, claimed.length)
-    assert(log !== undefined, 'the log claims chunks of this transfer')
-    const verified = await staging.verify(log)
-    return verified.ok ? ok({ held: verified.value.held, isResumed, isFinalizing: false }) : verified
+  /** Finds out what an earlier session left, which may take long: a close breaks that off. */
+  open(): Promise<Result<OpenedStaging>> {
+    return this.#track(this.#openStaging())
   }
 
   /** The staging's chunk plan; after `open`. */
@@ -110,13 +101,61 @@ export class ReceiverDisk implements ReceiverIo {
   }
 
   /** Makes durable what was written, then closes; the next session finds these chunks by their hashes. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort()
     await Promise.all(this.#pending)
     // What was written since the last checkpoint need not be sent again. A failure here takes nothing away.
     await this.#staging?.checkpoint()
     await this.#staging?.close()
+  }
+
+  async #openStaging(): Promise<Result<OpenedStaging>> {
+    const { outputDir, transferId, manifest, claimed } = this.#begin
+    const found = await Staging.reopen(outputDir, transferId)
+    if (!found.ok) return found
+    if (found.value === undefined) {
+      const room = await this.#checkRoom(manifest, undefined)
+      if (!room.ok) return room
+    }
+    const opened = found.value === undefined ? await Staging.create(outputDir, transferId, manifest) : ok(found.value)
+    if (!opened.ok) return opened
+    const staging = opened.value
+    this.#staging = staging
+    const isResumed = found.value !== undefined
+    const finalizing = await attempt('looking at the received data', () => staging.isFinalizing())
+    if (!finalizing.ok) return finalizing
+    if (finalizing.value) {
+      return ok({ held: RangeSet.of(0, staging.plan.chunkCount), isResumed, isFinalizing: true })
+    }
+    const log = RangeSet.fromPairs(claimed, staging.plan.chunkCount, claimed.length)
+    assert(log !== undefined, 'the log claims chunks of this transfer')
+    const verified = await staging.verify(log, 'cheap', this.#closing.signal)
+    if (!verified.ok) return verified
+    const { held } = verified.value
+    if (isResumed) {
+      const room = await this.#checkRoom(manifest, held)
+      if (!room.ok) return room
+    }
+    return ok({ held, isResumed, isFinalizing: false })
+  }
+
+  /** Whether the disk has room for what is missing; what is staged already takes its room, whatever the log knows. */
+  async #checkRoom(manifest: Uint8Array, held: RangeSet | undefined): Promise<Result<void>> {
+    const decoded = decodeManifest(manifest)
+    if (!decoded.ok) return decoded
+    const plan = ChunkPlan.of(decoded.value)
+    let files = 0
+    for (let file = 0; file < plan.fileCount; file += 1) {
+      const { first, count } = plan.chunksOfFile(file)
+      if (held?.contains(first, first + count) !== true) files += 1
+    }
+    const bytes = plan.totalBytes - (held === undefined ? 0 : plan.bytesOf(held.toPairs()))
+    return checkDiskSpace(this.#begin.outputDir, { bytes, files })
   }
 
   #open(): Staging {
@@ -138,8 +177,9 @@ export class ReceiverDisk implements ReceiverIo {
     this.#outcomes.onFileVerified(file, damaged.value.toPairs())
   }
 
-  #track(operation: Promise<void>): void {
+  #track<T>(operation: Promise<T>): Promise<T> {
     const tracked = operation.finally(() => this.#pending.delete(tracked))
     this.#pending.add(tracked)
+    return tracked
   }
 }

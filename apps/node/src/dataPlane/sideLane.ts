@@ -68,6 +68,8 @@ export class SideLane implements LaneOwner {
 
   // LaneOwner
 
+  readonly hasSaidAll = true
+
   onPath(_pathId: number, isFirst: boolean): void {
     if (!isFirst) return
     this.#post({

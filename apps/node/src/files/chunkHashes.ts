@@ -32,6 +32,11 @@ export class ChunkHashes {
         await writeWhole(this.#handle, bytes, first * BLAKE3_BYTES)
       }
     }
+    await this.sync()
+  }
+
+  /** Makes durable what stands in the file, whoever wrote it. */
+  async sync(): Promise<void> {
     await this.#handle.datasync()
   }
 

@@ -1,5 +1,18 @@
 import { spawnSync } from 'node:child_process'
-import { chmod, lstat, mkdir, open, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { ByteWriter } from '@godwit/protocol/bytes'
 import type { ManifestEntry } from '@godwit/protocol/manifest'
@@ -58,7 +71,45 @@ const durableOf = async (staging: Staging) => {
   return result.ok ? result.durable.toPairs() : result.failure
 }
 
+/** What a folder held each time that it was synced, until `stop` is called; by the paths of /proc. */
+const watchSyncs = async (dir: string) => {
+  const handle = await open(dir)
+  const prototype: { sync: () => Promise<void> } = Object.getPrototypeOf(handle)
+  await handle.close()
+  const { sync } = prototype
+  const seen: { readonly path: string; readonly names: readonly string[] }[] = []
+  prototype.sync = async function (this: { fd: number }): Promise<void> {
+    const path = readlinkSync(`/proc/self/fd/${this.fd}`)
+    const names = statSync(path).isDirectory() ? readdirSync(path) : []
+    await sync.call(this)
+    seen.push({ path, names })
+  }
+  return {
+    lastOf: (path: string): readonly string[] => seen.findLast((one) => one.path === path)?.names ?? [],
+    stop: () => {
+      prototype.sync = sync
+    },
+  }
+}
+
 describe('Staging', () => {
+  test.runIf(process.platform === 'linux')(
+    'is in its folder durably, with the file of the hashes, once made',
+    async () => {
+      const out = await realpath(await tempDir())
+      const syncs = await watchSyncs(out)
+      try {
+        const manifestBytes = bytesOfManifest({ entries: [file('one', 3)] })
+        const staging = unwrap(await Staging.create(out, TRANSFER_ID, manifestBytes))
+        expect(syncs.lastOf(staging.layout.dir)).toEqual(expect.arrayContaining(['chunks', 'manifest', 'parts']))
+        expect(syncs.lastOf(out)).toEqual([`.godwit-${TRANSFER_ID}`])
+        await staging.close()
+      } finally {
+        syncs.stop()
+      }
+    },
+  )
+
   test("is a folder for this user only, with none of the peer's names", async () => {
     const { dir, staging, write } = await opened()
     for (const chunk of [3, 1, 0, 2]) unwrap(await write(chunk))

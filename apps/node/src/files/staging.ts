@@ -152,7 +152,15 @@ export class Staging {
   }
 
   static async #open(layout: StagingLayout, manifest: Manifest, traits: TargetTraits): Promise<Staging> {
-    return new Staging(layout, manifest, traits, await ChunkHashes.open(join(layout.dir, 'chunks')))
+    const hashes = await ChunkHashes.open(join(layout.dir, 'chunks'))
+    try {
+      // The file of the hashes may be new: without its entry in the folder all of them would be gone after a power cut.
+      await syncDir(layout.dir)
+    } catch (error) {
+      await hashes.close()
+      throw error
+    }
+    return new Staging(layout, manifest, traits, hashes)
   }
 
   /** Whether `finalize` has begun: from then on parts have moved, and only `finalize` may go on. */
@@ -210,14 +218,17 @@ export class Staging {
 
   /**
    * What is really there when a transfer goes on. `claimed` is what the log says. Mode `cheap` looks whether claimed
-   * chunks can be there (hash recorded, part long enough) and hashes only those beyond the log; `full` hashes all.
+   * chunks can be there (hash recorded, part long enough) and hashes only those beyond the log; `full` hashes all. Where
+   * `signal` aborts, what was not looked at yet counts as missing.
    */
-  async verify(claimed: RangeSet, mode: VerifyMode = 'cheap'): Promise<Result<Held>> {
+  async verify(claimed: RangeSet, mode: VerifyMode = 'cheap', signal?: AbortSignal): Promise<Result<Held>> {
     return attempt('verifying the received data', async () => {
       if (await this.isFinalizing()) {
         return { held: RangeSet.of(0, this.plan.chunkCount), missing: new RangeSet() }
       }
-      const found = await findHeldChunks(this.#parts(), claimed, mode)
+      // What is found may have been written by a process that was killed before it could sync it.
+      await this.#hashes.sync()
+      const found = await findHeldChunks(this.#parts(), claimed, mode, signal)
       this.#readBack.onDurable(found.held)
       return found
     })

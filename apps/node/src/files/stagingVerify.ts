@@ -35,7 +35,12 @@ const READ_BYTES = 2 * CHUNK_SIZE_BYTES
 /** Recorded hashes held at once: 128 KiB. */
 const HASHES_AT_ONCE = 4_096
 
-export const findHeldChunks = async (parts: StagedParts, claimed: RangeSet, mode: VerifyMode): Promise<Held> => {
+export const findHeldChunks = async (
+  parts: StagedParts,
+  claimed: RangeSet,
+  mode: VerifyMode,
+  signal?: AbortSignal,
+): Promise<Held> => {
   const { plan } = parts
   const held = new RangeSet()
   await forEachBlock(parts, 0, plan.chunkCount, async (start, hashes) => {
@@ -47,7 +52,7 @@ export const findHeldChunks = async (parts: StagedParts, claimed: RangeSet, mode
       return (await size) >= offset + length
     }
     return findThose(hashes, start, held, async (chunk, hash) => {
-      if (!(await isLongEnough(chunk))) return false
+      if (signal?.aborted === true || !(await isLongEnough(chunk))) return false
       return (mode === 'cheap' && claimed.has(chunk)) || hasHash(parts, chunk, hash)
     })
   })

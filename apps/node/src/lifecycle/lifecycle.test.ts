@@ -1,10 +1,22 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { dataDirFiles, dataDirFrom, ensureDataDir } from './dataDir.js'
 import { createLogger } from './logger.js'
 import { readNodeFile, removeNodeFile, writeNodeFile } from './nodeFile.js'
+import { writePrivateFile } from './privateFile.js'
 import { openRotatingLog } from './rotatingLog.js'
 import { loadOrCreateToken } from './token.js'
 
@@ -48,6 +60,23 @@ describe('the data directory', () => {
 describe('the small files', () => {
   const file = { pid: process.pid, supervisorPid: null, url: 'http://127.0.0.1:1', version: '0.1.0', startedAt: 'now' }
   beforeEach(() => ensureDataDir(dataDir))
+
+  test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+    'stay what they were when the disk has no room for what they should become',
+    () => {
+      const small = join(folder, 'small')
+      mkdirSync(small)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small])
+      try {
+        writePrivateFile(join(small, 'file'), 'before')
+        expect(() => writePrivateFile(join(small, 'file'), 'x'.repeat(100_000))).toThrow(/ENOSPC/)
+        expect(readFileSync(join(small, 'file'), 'utf8')).toBe('before')
+        expect(readdirSync(small)).toEqual(['file'])
+      } finally {
+        execFileSync('umount', ['--lazy', small])
+      }
+    },
+  )
 
   test('node.json is private, read back, and removed only by its own process', () => {
     writeNodeFile(dataDir, file)

@@ -7,9 +7,9 @@ import type { Candidate } from '@godwit/protocol/candidates'
 import type { Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
 import { CANDIDATES_MAX } from '@godwit/protocol/limits'
-import type { DataPlane, DataSession, SessionReport } from '../dataPlane/dataPlane.js'
+import type { DataSession, SessionReport } from '../dataPlane/dataPlane.js'
 import { askForAddress } from '../rendezvous/observation.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import type { Rendezvous, SessionOpener } from '../runs/runContext.js'
 import { hostAddresses } from './hostAddresses.js'
 
 export interface PeerSocket {
@@ -22,8 +22,8 @@ export interface PeerSocket {
 }
 
 export interface PeerSocketOptions {
-  readonly plane: DataPlane
-  readonly rendezvous: RendezvousClient
+  readonly plane: SessionOpener
+  readonly rendezvous: Rendezvous
   readonly listenHost: string
 }
 
@@ -50,7 +50,7 @@ export const openPeerSocket = async (options: PeerSocketOptions): Promise<Result
 /** The address as seen from outside; none where the rendezvous is on this machine or UDP does not reach it. */
 const observe = async (
   session: DataSession,
-  rendezvous: RendezvousClient,
+  rendezvous: Rendezvous,
   listeners: Set<(datagram: Uint8Array) => void>,
 ): Promise<readonly Candidate[]> => {
   if (/^(127\.|localhost|\[::1\])/.test(new URL(rendezvous.url).hostname)) return []

@@ -11,7 +11,7 @@
  * transfers/<id>.files            receiver: JSON, the files under their final names
  * ```
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { profileSchema } from '@godwit/protocol/profile'
@@ -119,7 +119,7 @@ export class TransferRecords {
   }
 
   writeManifest(transferId: string, manifest: Uint8Array): void {
-    writeFileSync(this.#path(transferId, 'manifest'), manifest, { mode: 0o600, flush: true })
+    writePrivateFile(this.#path(transferId, 'manifest'), manifest)
   }
 
   readManifest(transferId: string): Uint8Array | undefined {
@@ -127,7 +127,7 @@ export class TransferRecords {
   }
 
   writeSources(transferId: string, sources: readonly SourceFile[]): void {
-    writeFileSync(this.#path(transferId, 'sources'), JSON.stringify(sources), { mode: 0o600, flush: true })
+    writePrivateFile(this.#path(transferId, 'sources'), JSON.stringify(sources))
   }
 
   async readSources(transferId: string): Promise<readonly SourceFile[] | undefined> {
@@ -153,7 +153,7 @@ export class TransferRecords {
   }
 
   writeFiles(transferId: string, files: readonly FinishedFile[]): void {
-    writeFileSync(this.#path(transferId, 'files'), JSON.stringify(files), { mode: 0o600, flush: true })
+    writePrivateFile(this.#path(transferId, 'files'), JSON.stringify(files))
   }
 
   readFiles(transferId: string): readonly FinishedFile[] | undefined {
@@ -172,6 +172,10 @@ export class TransferRecords {
     if (text === undefined) return undefined
     const parsed = cursorSchema.safeParse(parseJson(text.toString('utf8')))
     return parsed.success ? parsed.data : undefined
+  }
+
+  removeCursor(transferId: string): void {
+    rmSync(this.#path(transferId, 'cursor'), { force: true })
   }
 
   remove(transferId: string): void {

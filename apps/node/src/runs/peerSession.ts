@@ -7,12 +7,16 @@ import type { MessagePort } from 'node:worker_threads'
 import type { DataOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { CloseCode } from '@godwit/engine/transport/types'
+import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { ErrorCode, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { SessionCommand, SessionReport } from '../dataPlane/dataPlane.js'
 import type { ReceiverParameters, SenderParameters, SessionParameters } from '../dataPlane/messages.js'
-import type { PeerSocket } from '../network/peerSocket.js'
+import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
+import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
+import { describe } from '../transfers/transferLog.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 import { SideLanes, type SideLanesOptions } from './sideLanes.js'
 
 export type EndedReport = Extract<SessionReport, { type: 'ended' }>
@@ -36,7 +40,6 @@ export class PeerSession {
   readonly #parts: LaneParts
   #sideLanes: SideLanes | undefined
   #shape: Omit<SessionShape, 'lanes'> | undefined
-  #isStarted = false
   #isEnded = false
   /** The number that the log gave it; 0 until it is recorded as opened. */
   number = 0
@@ -51,14 +54,6 @@ export class PeerSession {
     return this.#socket.candidates
   }
 
-  get isStarted(): boolean {
-    return this.#isStarted
-  }
-
-  get isEnded(): boolean {
-    return this.#isEnded
-  }
-
   /** @param sending - how what this side sends is slowed down. @param spawn - runs a task in the order of the transfer. */
   start(
     keys: SessionKeys,
@@ -67,36 +62,15 @@ export class PeerSession {
     events: PeerSessionEvents,
     spawn: (task: () => Promise<void>) => void,
   ): void {
-    this.#isStarted = true
     this.#sideLanes = new SideLanes({
       ...this.#parts,
       role: transfer.role,
       keys,
-      profile: sending.profile,
+      ...sending,
       command: (command, ports) => this.command(command, ports),
       onCount: () => spawn(() => this.#onShape(events)),
     })
-    this.#socket.onReport = (report) => {
-      spawn(async () => {
-        switch (report.type) {
-          case 'raw':
-            return
-          case 'established':
-            this.isEstablished = true
-            this.#shape = report
-            return events.onEstablished(report)
-          case 'changed':
-            this.#shape = report
-            return this.#onShape(events)
-          case 'ended':
-            this.#isEnded = true
-            this.#sideLanes?.close('done')
-            return events.onEnded(report)
-          default:
-            if (!(await this.#onLanes(report))) await events.onReport(report)
-        }
-      })
-    }
+    this.#socket.onReport = (report) => spawn(() => this.#onReport(report, events))
     const candidates = keys.peer.candidates.filter(({ family }) => family === 'ipv4')
     this.command({
       type: 'start',
@@ -115,13 +89,44 @@ export class PeerSession {
     keys.trafficSecrets.senderToReceiver.fill(0)
   }
 
+  async #onReport(report: SessionReport, events: PeerSessionEvents): Promise<void> {
+    switch (report.type) {
+      case 'raw':
+        return
+      case 'ended':
+        this.#isEnded = true
+        this.#sideLanes?.close('done')
+        return events.onEnded(report)
+      default:
+        break
+    }
+    try {
+      if (report.type === 'established') {
+        this.isEstablished = true
+        this.#shape = report
+        await events.onEstablished(report)
+      } else if (report.type === 'changed') {
+        this.#shape = report
+        await this.#onShape(events)
+      } else if (!this.#onLanes(report)) await events.onReport(report)
+    } catch (error) {
+      // What was reported is not in the log, and is not reported again: the next session begins from what disk and log
+      // hold.
+      this.close('shutdown')
+      throw error
+    }
+  }
+
   command(command: SessionCommand, ports?: readonly MessagePort[]): void {
     this.#socket.session.command(command, ports)
   }
 
-  /** Offers lanes beside the first one: `count` in all. The sender does, once the receiver has accepted. */
-  async offerLanes(count: number): Promise<void> {
-    await this.#sideLanes?.offer(count)
+  /**
+   * Offers lanes beside the first one: `count` in all. The sender does, once the receiver has accepted. Nothing waits for
+   * it: how sockets are seen from outside may take seconds to find out.
+   */
+  offerLanes(count: number): void {
+    void this.#sideLanes?.offer(count)
   }
 
   /** @param limit - bytes a second of all lanes together; null for none. */
@@ -141,17 +146,42 @@ export class PeerSession {
   }
 
   /** What the two sides say about lanes: nothing that the transfer has to know. */
-  async #onLanes(report: InnerReport): Promise<boolean> {
+  #onLanes(report: InnerReport): boolean {
     if (report.type === 'sender' && report.report.type === 'lanesAnswered') {
       this.#sideLanes?.start(report.report.lanes)
       return true
     }
     if (report.type === 'receiver' && report.report.type === 'lanesOffered') {
-      await this.#sideLanes?.answer(report.report.lanes)
+      void this.#sideLanes?.answer(report.report.lanes)
       return true
     }
     return false
   }
+}
+
+/** Which addresses of the other side may be tried from `listenHost`. */
+export const candidatePolicyOf = (listenHost: string): CandidatePolicy => ({
+  allowsLoopback: isLoopbackOnly(hostAddresses(listenHost)),
+})
+
+/** Binds a session's socket and gathers its candidates; undefined when that is not possible now. */
+export const openPeerSession = async (
+  { plane, listenHost, logger }: RunContext,
+  transferId: string,
+  rendezvous: Rendezvous | undefined,
+): Promise<PeerSession | undefined> => {
+  if (rendezvous === undefined) return undefined
+  const opened = await openPeerSocket({ plane, rendezvous, listenHost })
+  if (!opened.ok) {
+    logger.error({ transferId }, describe(opened.failure))
+    return undefined
+  }
+  return new PeerSession(opened.value, {
+    plane,
+    rendezvous,
+    listenHost,
+    candidatePolicy: candidatePolicyOf(listenHost),
+  })
 }
 
 /** Why a session was lost, as the log says it. */

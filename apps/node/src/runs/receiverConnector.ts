@@ -17,9 +17,14 @@ import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSec
 import type { PeerSession } from './peerSession.js'
 import type { RunContext } from './runContext.js'
 
-/** Milliseconds that a handshake may take before the next one begins: pairing stretches the words on both sides. */
-const PAIRING_ATTEMPT_MS = 10_000
-const RESUMING_ATTEMPT_MS = 4000
+/**
+ * Milliseconds without an answer after which the next handshake begins. Somebody who is there answers the first message
+ * of a resumption at once; stretching the words, and finding out how a socket is seen from outside, take seconds.
+ */
+const FIRST_ANSWER_MS = { pairing: 10_000, resuming: 4000 } as const
+const NEXT_ANSWER_MS = 10_000
+/** Milliseconds after which a session counts as one that worked. */
+const STEADY_MS = 5000
 /** Milliseconds before an attempt: the first at once, then growing. */
 const ATTEMPT_DELAYS_MS = [0, 100, 300, 1000, 2000] as const
 
@@ -54,7 +59,11 @@ export class ReceiverConnector {
   /** The socket whose candidates the handshake under way tells. */
   #prepared: PeerSession | undefined
   #attempts = 0
+  /** When the keys of the last session were agreed on; infinite when that has been taken into account. */
+  #agreedAt = Number.POSITIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
+  /** The answer that is waited for: told apart from earlier ones, whose time-out may be in line already. */
+  #awaited: object | undefined
   #isStopped = false
 
   constructor(options: ReceiverConnectorOptions) {
@@ -80,14 +89,12 @@ export class ReceiverConnector {
   /** Sees to it that an attempt is under way or due. */
   connect(): void {
     if (this.#isStopped || this.#machine !== undefined || this.#timer !== undefined) return
+    // After a session that lasted the next one is begun at once; those that break again and again get their pauses.
+    if (performance.now() - this.#agreedAt > STEADY_MS) this.#attempts = 0
+    this.#agreedAt = Number.POSITIVE_INFINITY
     const delay = ATTEMPT_DELAYS_MS[Math.min(this.#attempts, ATTEMPT_DELAYS_MS.length - 1)] ?? 0
     this.#attempts += 1
     this.#after(delay, () => this.#attempt())
-  }
-
-  /** The next attempt is made at once: a session worked. */
-  reset(): void {
-    this.#attempts = 0
   }
 
   /** The other side is there again, and knows nothing of an attempt under way: begins another one at once. */
@@ -127,6 +134,16 @@ export class ReceiverConnector {
   }
 
   async #attempt(): Promise<void> {
+    try {
+      await this.#begin()
+    } catch (error) {
+      // The log or the disk refused: they may not the next time.
+      this.#tryAgain()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
     const { context, transferId, receiver, isWanted, fail, post } = this.#options
     if (this.#isStopped || this.#machine !== undefined || !(await isWanted())) return
     const read = await context.secrets.read(transferId)
@@ -142,10 +159,17 @@ export class ReceiverConnector {
         ? new ResumeInitiator(this.#handshakeContext(), this.#resumption.current)
         : new PairingInitiator(this.#handshakeContext(), secrets.passphrase?.text.bytes() ?? new Uint8Array())
     this.#machine = machine
-    this.#after(this.#resumption === null ? PAIRING_ATTEMPT_MS : RESUMING_ATTEMPT_MS, async () => {
-      if (this.#machine === machine) this.#tryAgain()
-    })
+    this.#awaitAnswer(FIRST_ANSWER_MS[this.#resumption === null ? 'pairing' : 'resuming'])
     await post(machine.start())
+  }
+
+  #awaitAnswer(ms: number): void {
+    const awaited = {}
+    this.#awaited = awaited
+    clearTimeout(this.#timer)
+    this.#after(ms, async () => {
+      if (this.#machine !== undefined && this.#awaited === awaited) this.#tryAgain()
+    })
   }
 
   #handshakeContext(): HandshakeContext {
@@ -173,6 +197,8 @@ export class ReceiverConnector {
       case 'send':
         if (step.exposesGuess && !(await this.#countExposure())) return
         await post(step.message)
+        // From now: getting here may have taken longer than the first answer may.
+        this.#awaitAnswer(NEXT_ANSWER_MS)
         return
       case 'paired':
         if (!(await this.#store(step.pairing.resumption))) return
@@ -210,8 +236,10 @@ export class ReceiverConnector {
   async #start(keys: SessionKeys): Promise<void> {
     const session = this.#prepared
     this.#prepared = undefined
+    this.#agreedAt = performance.now()
     this.#drop()
     if (session !== undefined) await this.#options.onKeys(keys, session)
+    else this.connect()
   }
 
   /** On disk before it is posted: with our confirmation whoever answers may test one guess. False: it may not leave. */

@@ -12,20 +12,20 @@ import type { CloseCode } from '@godwit/engine/transport/types'
 import { equalBytes } from '@godwit/protocol/bytes'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import type { RecordedEvent } from '@godwit/protocol/events'
+import type { Failure } from '@godwit/protocol/errors'
 import { LOG_AWAY_MAX_MS } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
-import type { TransferEvent } from '@godwit/protocol/transferEvents'
-import { checkDiskSpace, checkOutputDir } from '../files/diskSpace.js'
+import { checkOutputDir } from '../files/diskSpace.js'
 import { Staging } from '../files/staging.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
 import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
 import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
-import type { RunContext } from './runContext.js'
+import type { Execute, RunContext } from './runContext.js'
 
+/** Nothing was measured: chunks that turned out to be there. */
+const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 /** Names at the top of a transfer that its record keeps. */
 const TOP_NAMES_KEPT = 1000
 
@@ -34,14 +34,14 @@ export interface ReceiverDataOptions {
   readonly transferId: string
   /** Our id in the room. */
   readonly receiver: () => string
-  readonly execute: (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
+  readonly execute: Execute
   readonly fail: (failure: Failure) => Promise<void>
   readonly sync: () => Promise<void>
   readonly spawn: (task: () => Promise<void>) => void
   /** A path works: the handshake's secrets are confirmed. */
   readonly onEstablished: () => Promise<void>
-  /** The session is gone and was not given up by us for good. */
-  readonly onLost: () => void
+  /** The session is gone, and its files are closed. */
+  readonly onLost: () => Promise<void>
   readonly onCompletionKnown: () => Promise<void>
 }
 
@@ -63,6 +63,15 @@ export class ReceiverData {
 
   get isEstablished(): boolean {
     return this.#session?.isEstablished === true
+  }
+
+  /**
+   * Compares the session that runs with the one that the log knows: a pause that was lifted before anybody looked has
+   * ended it there, so it ends here.
+   */
+  agree(number: number | undefined): void {
+    const session = this.#session
+    if (session !== undefined && session.number > 0 && session.number !== number) session.close('shutdown')
   }
 
   close(code: CloseCode): void {
@@ -131,9 +140,6 @@ export class ReceiverData {
     const own = this.#own(projection)
     const writable = await checkOutputDir(record.output)
     if (!writable.ok) return fail(writable.failure)
-    const bytes = this.#plan.totalBytes - (own?.ackedBytes ?? 0)
-    const space = await checkDiskSpace(record.output, { bytes, files: this.#plan.fileCount })
-    if (!space.ok) return fail(space.failure)
     session.command({
       type: 'begin',
       begin: { transferId, outputDir: record.output, manifest: Uint8Array.from(manifest), claimed: own?.acked ?? [] },
@@ -233,7 +239,11 @@ export class ReceiverData {
     }
     const { fileCount, totalBytes, chunkCount } = plan
     const offered = await execute({ type: 'offer', receiver: receiver(), fileCount, totalBytes, chunkCount })
-    if (!offered.ok) return fail(offered.failure)
+    if (!offered.ok) {
+      // Paused or ended meanwhile: this session ends by that.
+      if (offered.failure.code === 'ERR_TRANSFER_STATE') return
+      return fail(offered.failure)
+    }
     await sync()
   }
 
@@ -251,7 +261,7 @@ export class ReceiverData {
     }
     if (!missing.isEmpty) await this.#reject(missing.toPairs(), 'stagingDamaged')
     if (held.length > 0) {
-      await this.#ack(held, { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 })
+      await this.#ack(held, NO_STATS)
     }
     if (!isResumed || onDisk.size === plan.chunkCount) return
     // Gaps, and the chunk behind the last that is there: at least that one was under way.
@@ -297,7 +307,9 @@ export class ReceiverData {
     const { context, transferId, execute, receiver } = this.#options
     const projection = await context.log.read(transferId)
     if (projection === undefined || this.#plan === undefined) return
-    const { fileCount, totalBytes } = this.#plan
+    const { fileCount, totalBytes, chunkCount } = this.#plan
+    // Whatever of it did not get into the log: every file was read back whole.
+    if (chunkCount > 0) await this.#ack([[0, chunkCount]], NO_STATS)
     if (fileCount > 0) await execute({ type: 'completeFiles', receiver: receiver(), first: 0, count: fileCount })
     const milliseconds = Math.max(1, Date.now() - (projection.acceptedAt ?? Date.now()))
     const completed = await execute({
@@ -307,7 +319,9 @@ export class ReceiverData {
       seconds: milliseconds / 1000,
     })
     if (!completed.ok) {
-      context.logger.error({ transferId }, describe(completed.failure))
+      // Ended meanwhile, or another node's: the next session finds the files finished.
+      context.logger.warn({ transferId }, `a completion was not recorded: ${describe(completed.failure)}`)
+      session.close('shutdown')
       return
     }
     session.command({ type: 'announceCompletion', bytes: totalBytes, milliseconds })
@@ -315,20 +329,28 @@ export class ReceiverData {
   }
 
   async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {
-    const { context, transferId, execute, receiver, fail, onLost } = this.#options
+    const { execute, receiver, fail, onLost } = this.#options
     const isCurrent = this.#session === session
     if (isCurrent) this.#session = undefined
-    if (session.number > 0) {
-      const reason = reasonOfEnd(report)
-      await execute({ type: 'loseSession', receiver: receiver(), session: session.number, reason })
+    try {
+      if (session.number > 0) {
+        const reason = reasonOfEnd(report)
+        await execute({ type: 'loseSession', receiver: receiver(), session: session.number, reason })
+      }
+      if (!isCurrent) return
+      if (report.code === 'protocol') return await fail({ code: 'ERR_PEER_PROTOCOL' })
+      // A path that was never found is the user's to mend; one that was lost comes back.
+      if (report.cause === 'noPath' && !(await this.#hadSession())) {
+        return await fail({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
+      }
+    } finally {
+      if (isCurrent) await onLost()
     }
-    if (!isCurrent) return
+  }
+
+  async #hadSession(): Promise<boolean> {
+    const { context, transferId } = this.#options
     const projection = await context.log.read(transferId)
-    const own = projection === undefined ? undefined : this.#own(projection)
-    // A path that was never found is the user's to mend; one that was lost comes back.
-    if (report.cause === 'noPath' && !report.wasEstablished && (own?.sessionCount ?? 0) === 0) {
-      return fail({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
-    }
-    onLost()
+    return projection !== undefined && (this.#own(projection)?.sessionCount ?? 0) > 0
   }
 }

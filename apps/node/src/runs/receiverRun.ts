@@ -3,51 +3,35 @@
  * a data session until everything has its name. It is the side that connects again: whatever breaks, it begins a
  * resumption handshake until the two are together.
  */
-import { randomBytes } from 'node:crypto'
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
-import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import { type KnownTransfer, type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
-import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import { ERRORS, ok } from '@godwit/protocol/errors'
+import type { Failure } from '@godwit/protocol/errors'
+import { ERRORS } from '@godwit/protocol/errors'
+import { ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
-import { Secret } from '../crypto/secret.js'
-import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
-import { openPeerSocket } from '../network/peerSocket.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
-import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
-import { describe } from '../transfers/transferLog.js'
 import { mirroredEventOf } from './mirroredEvents.js'
-import { PeerSession } from './peerSession.js'
+import { candidatePolicyOf, openPeerSession } from './peerSession.js'
 import { ReceiverConnector } from './receiverConnector.js'
 import { ReceiverData } from './receiverData.js'
-import { cursorKeeping, RoomLink } from './roomLink.js'
+import { ReceiverRoomLink } from './receiverRoomLink.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { Serial } from './serial.js'
-
-/** Milliseconds before another try to join the room. */
-const JOIN_RETRY_MS = 2000
 
 export class ReceiverRun implements Run {
   readonly transferId: string
   readonly #context: RunContext
   readonly #serial = new Serial()
-  #link: RoomLink | undefined
-  #client: RendezvousClient | undefined
-  #roomId = ''
-  #token = ''
-  /** Our id in the room. */
-  #receiver = ''
-  readonly #candidatePolicy: CandidatePolicy
+  readonly #room: ReceiverRoomLink
   readonly #connector: ReceiverConnector
   readonly #data: ReceiverData
-  #joinTimer: NodeJS.Timeout | undefined
-  /** Why the rendezvous says that the room is over for us; it counts once no session stands. */
+  #status: KnownTransfer['status'] = 'active'
+  /** Why the room is over for us; it counts once no session works. */
   #roomEnd: Failure | undefined
   #isStopped = false
   #isOver = false
@@ -55,36 +39,38 @@ export class ReceiverRun implements Run {
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
-    this.#candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(context.listenHost)) }
     const shared = {
       context,
       transferId,
-      receiver: () => this.#receiver,
+      receiver: () => this.#room.receiver,
       fail: (failure: Failure) => this.#fail(failure),
       spawn: (task: () => Promise<void>) => this.#spawn(task),
     }
+    this.#room = new ReceiverRoomLink({
+      context,
+      transferId,
+      execute: (command) => this.#execute(command),
+      onItem: (item) => this.#serial.run(() => this.#onItem(item)),
+      onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
+      retry: () => this.#spawn(() => this.#sync()),
+    })
     this.#data = new ReceiverData({
       ...shared,
       execute: (command) => this.#execute(command),
       sync: () => this.#sync(),
-      onEstablished: async () => {
-        this.#connector.reset()
-        await this.#connector.confirmUse()
-      },
-      onLost: () => this.#onSessionLost(),
+      onEstablished: () => this.#connector.confirmUse(),
+      onLost: () => this.#sync(),
       onCompletionKnown: () => this.#onCompletionKnown(),
     })
     this.#connector = new ReceiverConnector({
       ...shared,
-      candidatePolicy: this.#candidatePolicy,
-      openSession: () => this.#openSession(),
-      post: async (message) => {
-        await this.#link?.post(message)
-      },
+      candidatePolicy: candidatePolicyOf(context.listenHost),
+      openSession: () => openPeerSession(context, transferId, this.#room.client),
+      post: (message) => this.#room.post(message),
       isWanted: () => this.#isSessionWanted(),
       onPaired: async ({ peer, verification }) => {
         context.records.update(transferId, { peerName: peer.deviceName, verification })
-        await this.#execute({ type: 'pair', receiver: this.#receiver, name: peer.deviceName })
+        await this.#execute({ type: 'pair', receiver: this.#room.receiver, name: peer.deviceName })
       },
       onKeys: async (keys, session) => this.#data.start(keys, session),
     })
@@ -92,6 +78,11 @@ export class ReceiverRun implements Run {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  get isIdle(): boolean {
+    // One that is complete still has to tell the sender, who would wait for it.
+    return this.#status === 'failed' || this.#status === 'cancelled'
   }
 
   sync(): Promise<void> {
@@ -102,12 +93,19 @@ export class ReceiverRun implements Run {
     return this.#serial.run(async () => this.#data.requestRetransmit(ranges, reason))
   }
 
+  abandon(): Promise<void> {
+    return this.#serial.run(async () => {
+      const projection = await this.#context.log.read(this.transferId)
+      const record = this.#context.records.get(this.transferId)
+      if (projection !== undefined && record !== undefined) await this.#room.leave(projection, record)
+    })
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#connector.stop()
     this.#data.close('shutdown')
-    clearTimeout(this.#joinTimer)
-    await this.#link?.stop()
+    await this.#room.stop()
     await this.#serial.settled()
   }
 
@@ -116,105 +114,76 @@ export class ReceiverRun implements Run {
     const projection = await this.#context.log.read(this.transferId)
     const record = this.#context.records.get(this.transferId)
     if (projection === undefined || projection.transfer.status === 'none' || record === undefined) {
-      await this.#finish()
+      this.#finish()
       return
     }
     const { transfer } = projection
+    this.#status = transfer.status
     switch (transfer.status) {
       case 'active':
-        if (await this.#join(projection, record)) await this.#advance(projection, record)
+        if (record.ended !== null) this.#context.records.update(this.transferId, { ended: null })
+        this.#data.agree(this.#own(projection)?.session?.number)
+        if (await this.#enter(projection, record)) await this.#advance(projection, record)
         return
       case 'paused':
         this.#connector.cancel()
         this.#data.close('paused')
         return
-      case 'failed':
-        this.#connector.cancel()
-        this.#data.failSession({ code: transfer.code })
-        if (!ERRORS[transfer.code].isRetryable) await this.#leaveRoom()
-        await this.#finish()
+      case 'failed': {
+        const isMendable = ERRORS[transfer.code].isRetryable
+        await this.#end(projection, record, { code: transfer.code }, isMendable ? undefined : 'failed')
         return
+      }
       case 'cancelled':
-        this.#connector.cancel()
-        this.#data.failSession({ code: 'ERR_CANCELLED_BY_PEER' })
-        await this.#leaveRoom()
-        await this.#data.discardStaging()
-        await this.#finish('cancelled')
+        await this.#end(projection, record, { code: 'ERR_CANCELLED_BY_PEER' }, 'cancelled')
         return
       case 'completed':
         // Only now that the end is recorded: a crash before must find it again.
         await this.#data.discardStaging()
         if (record.isCompletionKnown) {
-          await this.#finish('completed')
+          await this.#finishAs('completed')
           return
         }
-        // The sender has to hear of it, or it would wait for ever.
-        if (await this.#join(projection, record)) this.#connect()
+        // The sender has to hear of it, or it would wait for ever; but no room lasts longer than this.
+        if (Date.now() - (projection.endedAt ?? 0) > ROOM_MAX_TTL_MS) await this.#onCompletionKnown()
+        else if (await this.#enter(projection, record)) this.#connect()
         return
     }
   }
 
-  /** Enters the room and watches it; true when that stands. */
-  async #join(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
-    // A session that stands needs no room.
-    if (this.#link !== undefined || this.#data.isEstablished) return true
-    if (projection.transfer.status === 'none') return false
-    const secrets = await this.#secrets()
-    if (!secrets.ok) {
-      await this.#execute({ type: 'fail', code: secrets.failure.code, detail: secrets.failure.detail ?? null })
-      return false
-    }
-    this.#token = secrets.value.roomToken?.text() ?? ''
-    const client = this.#context.clientOf(record.rendezvous ?? '')
-    this.#client = client
-    const joined = await client.join(this.#token, record.nameplate ?? '')
-    if (!joined.ok) {
-      await this.#onJoinFailure(joined.failure)
-      return false
-    }
-    this.#roomId = joined.value.roomId
-    this.#receiver = joined.value.receiver
-    this.#roomEnd = undefined
-    await this.#execute({
-      type: 'enterRoom',
-      roomId: this.#roomId,
-      nameplate: record.nameplate ?? '',
-      rendezvousUrl: client.url,
-      advertise: null,
-      receiver: this.#receiver,
-    })
-    this.#link = new RoomLink({
-      client,
-      roomId: this.#roomId,
-      token: this.#token,
-      ...cursorKeeping(this.#context.records, this.transferId, this.#roomId),
-      onItem: (item) => this.#serial.run(() => this.#onItem(item)),
-      onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
-      onReachable: (failure) => {
-        if (failure !== undefined) this.#context.logger.info({ transferId: this.transferId }, describe(failure))
-      },
-    })
-    this.#link.start()
-    return true
+  async #enter(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
+    // A session that runs needs no room; when it ends, this is asked again.
+    if (this.#data.isOpen && !this.#room.isEntered) return true
+    const entered =
+      this.#roomEnd === undefined ? await this.#room.enter(record) : { ok: false as const, failure: this.#roomEnd }
+    if (entered.ok) return entered.value
+    // A sender that has closed its room knows all that it wants to know.
+    if (projection.transfer.status === 'completed') await this.#onCompletionKnown()
+    else await this.#fail(entered.failure)
+    return false
   }
 
-  async #onJoinFailure(failure: Failure): Promise<void> {
-    this.#context.logger.warn({ transferId: this.transferId }, `not in the room yet: ${describe(failure)}`)
-    if (ERRORS[failure.code].exit === 'network') {
-      clearTimeout(this.#joinTimer)
-      this.#joinTimer = setTimeout(() => this.#spawn(() => this.#sync()), JOIN_RETRY_MS)
+  /**
+   * Tells the sender and lets go of everything, once the session has let go of the staging. @param how - how it ended for
+   * good: then the room is left and the staging removed; undefined for what may be asked to go on.
+   */
+  async #end(
+    projection: TransferProjection,
+    record: TransferRecord,
+    failure: Failure,
+    how: 'failed' | 'cancelled' | undefined,
+  ): Promise<void> {
+    this.#connector.cancel()
+    this.#data.failSession(failure)
+    const hasLeft = how === undefined || (await this.#room.leave(projection, record))
+    // The end of the session, or another try to leave, comes back to here.
+    if (this.#data.isOpen || !hasLeft) return
+    if (how === undefined) {
+      this.#finish()
       return
     }
-    await this.#onRoomEnd(failure)
-  }
-
-  async #secrets(): Promise<Result<TransferSecrets>> {
-    const updated = await this.#context.secrets.update(this.transferId, (before) => {
-      const secrets = before ?? NO_SECRETS
-      if (secrets.roomToken !== null) return null
-      return { ...secrets, roomToken: Secret.fromText(randomBytes(32).toString('base64url')) }
-    })
-    return updated.ok ? ok(updated.value ?? NO_SECRETS) : updated
+    await this.#data.discardStaging()
+    await this.#finishAs(how)
   }
 
   async #advance(projection: TransferProjection, record: TransferRecord): Promise<void> {
@@ -225,7 +194,7 @@ export class ReceiverRun implements Run {
         return
       case 'offered':
         // A log that was lost is built again: the user has answered already.
-        if (record.acceptsAtOnce || record.isAccepted) await this.#execute({ type: 'accept', receiver: this.#receiver })
+        if (record.acceptsAtOnce || record.isAccepted) await this.#execute({ type: 'accept', receiver: own.id })
         return
       case 'accepted':
         if (this.#data.isEstablished) await this.#data.begin(projection, record)
@@ -234,20 +203,8 @@ export class ReceiverRun implements Run {
     }
   }
 
-  async #openSession(): Promise<PeerSession | undefined> {
-    const { plane, listenHost, logger } = this.#context
-    const rendezvous = this.#client
-    if (rendezvous === undefined) return undefined
-    const opened = await openPeerSocket({ plane, rendezvous, listenHost })
-    if (opened.ok) {
-      return new PeerSession(opened.value, { plane, rendezvous, listenHost, candidatePolicy: this.#candidatePolicy })
-    }
-    logger.error({ transferId: this.transferId }, describe(opened.failure))
-    return undefined
-  }
-
   #own({ transfer }: TransferProjection): Receiver | undefined {
-    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#receiver)
+    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#room.receiver)
   }
 
   async #onItem(item: RoomFeedItem): Promise<void> {
@@ -261,10 +218,8 @@ export class ReceiverRun implements Run {
     const event = mirroredEventOf(item)
     if (event !== undefined) await this.#execute({ type: 'mirrorRoomEvent', event })
     if (item.event.type === 'RoomLocked') await this.#failUnlessPaired({ code: 'ERR_ROOM_LOCKED' })
-    if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#receiver) {
-      if (event.data.reason === 'wrongCode') await this.#failUnlessPaired({ code: 'ERR_WRONG_CODE' })
-      else if (event.data.reason === 'completed') await this.#onRoomEnd({ code: 'ERR_ROOM_CLOSED' })
-      else if (event.data.reason === 'timeout') await this.#onPutOut()
+    if (event?.type === 'ReceiverLeft' && event.data.receiver === this.#room.receiver) {
+      await this.#onPutOut(event.data.reason)
     }
     if (event?.type === 'RoomClosed') {
       const isCancelled = event.data.reason === 'cancelled'
@@ -272,9 +227,21 @@ export class ReceiverRun implements Run {
     }
   }
 
-  /** While a session stands, what ends it is said in it, under its keys: the rendezvous is not asked. */
+  /** We are not in the room any more, and our token does not lead back in. */
+  async #onPutOut(reason: string): Promise<void> {
+    if (reason === 'completed') return this.#onRoomEnd({ code: 'ERR_ROOM_CLOSED' })
+    if (await this.#connector.hasPaired()) return this.#onRoomEnd({ code: 'ERR_RESUME_REFUSED' })
+    if (reason === 'wrongCode') return this.#fail({ code: 'ERR_WRONG_CODE' })
+    if (reason !== 'timeout') return this.#fail({ code: 'ERR_RESUME_REFUSED' })
+    // Our place went to somebody else, since we did not pair in time. Another try is another receiver, with its own token.
+    await this.#context.secrets.update(this.transferId, (secrets) => secrets && { ...secrets, roomToken: null })
+    await this.#fail({ code: 'ERR_PEER_TIMEOUT' })
+  }
+
+  /** The room is over for us. While a session works, what ends it is said in it, under its keys: that is waited for. */
   async #onRoomEnd(failure: Failure): Promise<void> {
     this.#roomEnd = failure
+    this.#room.forget(false)
     if (this.#data.isEstablished) return
     const projection = await this.#context.log.read(this.transferId)
     // A sender that is complete has dealt with this receiver.
@@ -283,15 +250,9 @@ export class ReceiverRun implements Run {
   }
 
   async #onRoomGone(failure: Failure): Promise<void> {
-    await this.#link?.stop()
-    this.#link = undefined
-    await this.#onRoomEnd(failure)
-  }
-
-  #onSessionLost(): void {
-    const end = this.#roomEnd
-    if (end === undefined) this.#connect()
-    else this.#spawn(() => this.#onRoomEnd(end))
+    if (failure.code !== 'ERR_ROOM_NOT_FOUND') return this.#onRoomEnd(failure)
+    this.#room.forget(true)
+    await this.#sync()
   }
 
   /** The sender has no session with us: the one that we have is dead, whatever its timers say. */
@@ -319,7 +280,10 @@ export class ReceiverRun implements Run {
   async #onCompletionKnown(): Promise<void> {
     this.#context.records.update(this.transferId, { isCompletionKnown: true })
     this.#data.close('done')
-    await this.#leaveRoom()
+    const projection = await this.#context.log.read(this.transferId)
+    const record = this.#context.records.get(this.transferId)
+    // Nobody waits for this: a room that cannot be left now is over by itself.
+    if (projection !== undefined && record !== undefined) await this.#room.leave(projection, record)
     await this.#sync()
   }
 
@@ -332,26 +296,16 @@ export class ReceiverRun implements Run {
     await this.#sync()
   }
 
-  /** Our place went to somebody else, since we did not pair in time. Another try is another receiver, with its own token. */
-  async #onPutOut(): Promise<void> {
-    if (await this.#connector.hasPaired()) return
-    await this.#context.secrets.update(this.transferId, (secrets) => secrets && { ...secrets, roomToken: null })
-    await this.#fail({ code: 'ERR_PEER_TIMEOUT' })
+  async #finishAs(how: NonNullable<TransferRecord['ended']>): Promise<void> {
+    await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended: how })
+    this.#finish()
   }
 
-  async #leaveRoom(): Promise<void> {
-    if (this.#client !== undefined && this.#roomId !== '') await this.#client.leave(this.#token, this.#roomId)
-  }
-
-  async #finish(ended?: TransferRecord['ended']): Promise<void> {
+  #finish(): void {
     this.#isOver = true
     this.#connector.stop()
-    clearTimeout(this.#joinTimer)
-    void this.#link?.stop()
-    if (ended === undefined) return
-    // First: a transfer that is marked as ended is not looked at again.
-    await this.#context.secrets.delete(this.transferId)
-    this.#context.records.update(this.transferId, { ended })
+    void this.#room.stop()
   }
 
   #execute(command: TransferCommand) {

@@ -2,12 +2,14 @@
  * A run's link to its room: watches it, posts to it, and never gives up while the run lasts. What comes is handed on in
  * order; the next item waits until the one before has been dealt with.
  */
-import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises'
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { Failure } from '@godwit/protocol/errors'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import type { TransferRecords } from '../records/transferRecord.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import { retryPauseMs } from '../rendezvous/backoff.js'
+import { describe } from '../transfers/transferLog.js'
 import { FeedPace } from './feedPace.js'
+import type { Rendezvous } from './runContext.js'
 
 /** Tries of one message; a handshake that loses one begins again anyway. */
 const POST_TRIES = 3
@@ -15,8 +17,12 @@ const POST_RETRY_MS = 300
 /** Messages that wait for the rendezvous at once: more are no use to handshakes that have 30 s. */
 const POSTS_MAX = 64
 
+/** Whether a call to the rendezvous can succeed later as it is. */
+export const isMendedByWaiting = ({ code }: Failure): boolean =>
+  code === 'ERR_RENDEZVOUS_UNREACHABLE' || code === 'ERR_RENDEZVOUS_REFUSED'
+
 export interface RoomLinkOptions {
-  readonly client: RendezvousClient
+  readonly client: Rendezvous
   readonly roomId: string
   readonly token: string
   /** Where the last run of this transfer was in the feed. */
@@ -26,7 +32,8 @@ export interface RoomLinkOptions {
   readonly onItem: (item: RoomFeedItem) => Promise<void>
   /** The rendezvous answers with something that waiting cannot mend: the room is gone. */
   readonly onGone: (failure: Failure) => void
-  readonly onReachable: (failure: Failure | undefined) => void
+  /** What the link goes through, for the log. */
+  readonly onTrouble: (trouble: string) => void
 }
 
 export class RoomLink {
@@ -34,46 +41,69 @@ export class RoomLink {
   readonly #stopping = new AbortController()
   readonly #pace = new FeedPace(performance.now())
   #watching: Promise<void> | undefined
+  /** Behind what was dealt with. */
+  #cursor: string | undefined
   #posts = 0
 
   constructor(options: RoomLinkOptions) {
     this.#options = options
+    this.#cursor = options.cursor
   }
 
   start(): void {
-    this.#watching ??= this.#watch()
+    if (!this.#stopping.signal.aborted) this.#watching ??= this.#watch()
   }
 
+  /** Resolves when what is being dealt with has been. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#watching
   }
 
-  /** Leaves a message for a receiver, or (undefined) for the sender. False when it could not be left. */
-  async post(body: Uint8Array, to?: string): Promise<boolean> {
-    if (this.#posts >= POSTS_MAX) return false
+  /** Leaves a message for a receiver, or (undefined) for the sender. One that could not be left costs a handshake. */
+  async post(body: Uint8Array, to?: string): Promise<void> {
+    if (this.#posts >= POSTS_MAX) return
     this.#posts += 1
     try {
-      return await this.#post(body, to)
+      await this.#post(body, to)
     } finally {
       this.#posts -= 1
     }
   }
 
-  async #post(body: Uint8Array, to: string | undefined): Promise<boolean> {
+  async #post(body: Uint8Array, to: string | undefined): Promise<void> {
     const { client, roomId, token } = this.#options
     for (let tries = 1; ; tries++) {
       const posted = await client.post(token, roomId, body, to)
-      if (posted.ok) return true
-      if (tries === POST_TRIES || this.#stopping.signal.aborted) return false
-      await new Promise((resolve) => setTimeout(resolve, POST_RETRY_MS))
+      const isFinal = posted.ok || tries === POST_TRIES || !isMendedByWaiting(posted.failure)
+      if (isFinal || this.#stopping.signal.aborted) return
+      await pause(POST_RETRY_MS, this.#stopping.signal)
     }
   }
 
+  /** Never rejects. An item that could not be dealt with, because the log or the disk refused, is taken in again. */
   async #watch(): Promise<void> {
-    const { client, roomId, token, cursor, saveCursor, onItem, onGone, onReachable } = this.#options
     const { signal } = this.#stopping
-    for await (const result of client.watch(roomId, token, cursor, signal, onReachable)) {
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await this.#follow(() => {
+          failures = 0
+        })
+        return
+      } catch (error) {
+        this.#options.onTrouble(`an item of the room could not be dealt with: ${String(error)}`)
+        await pause(retryPauseMs(failures, Math.random), signal)
+      }
+    }
+  }
+
+  async #follow(onDealtWith: () => void): Promise<void> {
+    const { client, roomId, token, saveCursor, onItem, onGone, onTrouble } = this.#options
+    const { signal } = this.#stopping
+    const onReachable = (failure: Failure | undefined): void => {
+      if (failure !== undefined) onTrouble(describe(failure))
+    }
+    for await (const result of client.watch(roomId, token, this.#cursor, signal, onReachable)) {
       if (signal.aborted) return
       if (!result.ok) {
         onGone(result.failure)
@@ -81,11 +111,17 @@ export class RoomLink {
       }
       // Between any two items everything else of this node has its turn.
       const waitMs = this.#pace.take(performance.now())
-      await (waitMs > 0 ? delay(waitMs, undefined, { signal }) : immediate()).catch(() => undefined)
+      await (waitMs > 0 ? pause(waitMs, signal) : immediate())
       if (signal.aborted) return
-      // An event is not lost by this: it is behind every message that was dealt with, and comes again.
-      if (result.value.item.kind === 'message') saveCursor(result.value.cursor)
-      await onItem(result.value.item)
+      const { cursor, item } = result.value
+      if (item.kind === 'message') {
+        saveCursor(cursor)
+        this.#cursor = cursor
+      }
+      await onItem(item)
+      // Of events only in memory: they are behind every message that was dealt with, and come again after a restart.
+      this.#cursor = cursor
+      onDealtWith()
     }
   }
 }
@@ -102,3 +138,16 @@ export const cursorKeeping = (
     saveCursor: (cursor) => records.writeCursor(transferId, { roomId, cursor }),
   }
 }
+
+/** Ends early when `signal` aborts. */
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
+  })

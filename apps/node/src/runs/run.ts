@@ -11,6 +11,10 @@ export interface Run {
   retransmit(receiver: string, ranges: readonly RangePair[], reason: RetransmitReason): Promise<void>
   /** Whether nothing is left to do for this transfer. */
   readonly isOver: boolean
+  /** Whether this side waits for nobody: what is left to do can as well be done when a node runs again. */
+  readonly isIdle: boolean
+  /** The transfer is about to be forgotten: tells who waits for it in its room. */
+  abandon(): Promise<void>
   /** Ends sessions and links; the transfer goes on when it is run again. */
   stop(): Promise<void>
 }

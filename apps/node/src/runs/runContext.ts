@@ -1,7 +1,10 @@
 /** What a running transfer works with: the node's parts, put together once by `main`. */
 
+import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import type { HandshakeCrypto } from '@godwit/engine/ports/handshakeCrypto'
 import type { Result } from '@godwit/protocol/errors'
+import type { RecordedEvent } from '@godwit/protocol/events'
+import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { Logger } from 'pino'
 import type { DataPlane } from '../dataPlane/dataPlane.js'
 import type { TransferRecords } from '../records/transferRecord.js'
@@ -17,17 +20,29 @@ export interface OwnRendezvous {
   readonly advertise: string
 }
 
+/** What runs need of a rendezvous: its client. */
+export type Rendezvous = Pick<
+  RendezvousClient,
+  'url' | 'open' | 'join' | 'command' | 'leave' | 'post' | 'watch' | 'addressQuestion'
+>
+
+/** What runs need of the data plane: sockets for sessions. */
+export type SessionOpener = Pick<DataPlane, 'open'>
+
+/** Decides a command on the run's transfer and records what it leads to. */
+export type Execute = (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
+
 export interface RunContext {
   readonly log: TransferLog
   readonly records: TransferRecords
   readonly secrets: SecretStore
-  readonly plane: DataPlane
+  readonly plane: SessionOpener
   readonly crypto: HandshakeCrypto
   readonly logger: Logger
   readonly deviceName: string
   /** The IPv4 address that sessions bind to. */
   readonly listenHost: string
-  clientOf(url: string): RendezvousClient
+  clientOf(url: string): Rendezvous
   /** Starts it when it does not run yet. */
   ownRendezvous(): Promise<Result<OwnRendezvous>>
 }

@@ -3,89 +3,55 @@
  * receiver has its own keys, its own session and its own fate.
  */
 
-import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
-import { receiverOf } from '@godwit/engine/domain/transfer/state'
-import { MailboxResponder } from '@godwit/engine/handshake/mailboxResponder'
-import type { RoomIdentity } from '@godwit/engine/handshake/pairingResponder'
-import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/resumption'
-import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
-import { wakesFor } from '@godwit/engine/handshake/wake'
+import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
-import type { CandidatePolicy } from '@godwit/protocol/candidates'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import type { RecordedEvent } from '@godwit/protocol/events'
-import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { RangePair } from '@godwit/protocol/rangeSet'
-import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
-import type { TransferEvent } from '@godwit/protocol/transferEvents'
-import { ownPacketCiphers } from '../crypto/packetCiphers.js'
-import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
-import { openPeerSocket } from '../network/peerSocket.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
-import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
-import type { EndedReport, InnerReport } from './peerSession.js'
-import { noPathDetail, PeerSession, reasonOfEnd, sessionNumberOf } from './peerSession.js'
-import type { RunContext } from './runContext.js'
-import type { SenderRoom } from './senderRoom.js'
-import { guessesMax } from './senderRun.js'
+import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
+import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
+import { SenderConnector, type SenderConnectorOptions } from './senderConnector.js'
 
 /** Milliseconds that the session stays after the receiver's completion is recorded, for it to hear of it. */
 const CONFIRMING_MS = 10_000
 /** Milliseconds between two writings of the files' hashes. */
 const HASHES_SAVED_EVERY_MS = 1000
+/** Phases of a receiver that may still get everything. */
+const PRESENT: readonly Receiver['phase']['is'][] = ['joined', 'inLine', 'admitted', 'offered', 'accepted']
+/** Nothing was measured: chunks that turned out to be there. */
+const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 
-export interface SenderPeerOptions {
-  readonly context: RunContext
-  readonly transferId: string
-  readonly receiver: string
-  readonly room: SenderRoom
-  readonly client: () => RendezvousClient | undefined
-  /** Leaves a message for the receiver; nothing here waits for the rendezvous to answer. */
-  readonly post: (message: Uint8Array) => void
-  readonly command: (command: RoomCommandInput['command']) => void
-  readonly execute: (command: TransferCommand) => Promise<Result<readonly RecordedEvent<TransferEvent>[]>>
-  readonly spawn: (task: () => Promise<void>) => void
+export interface SenderPeerOptions extends Omit<SenderConnectorOptions, 'onKeys'> {
   readonly sync: () => void
 }
 
 export class SenderPeer {
   readonly #options: SenderPeerOptions
-  readonly #responder: MailboxResponder
-  readonly #candidatePolicy: CandidatePolicy
-  #room: RoomIdentity | null = null
-  #resumption: ResumptionSecrets | null = null
-  /** The socket of a handshake under way, until its keys are there. */
-  #prepared: PeerSession | undefined
-  /** The run under way and the end of its time. */
-  #runId: string | null = null
-  #runTimer: NodeJS.Timeout | undefined
+  readonly #connector: SenderConnector
   #session: PeerSession | undefined
+  /** The session that there is was told to end. */
   #isClosing = false
   #confirmingTimer: NodeJS.Timeout | undefined
   #plan: ChunkPlan | undefined
   #hashes: Uint8Array = new Uint8Array(0)
   #hashesTimer: NodeJS.Timeout | undefined
+  #saving: Promise<void> = Promise.resolve()
+  /** It has left the room; why is told at the end of its session. */
+  #hasLeft = false
+  /** It has failed, and others may still come: it may try again as long as nobody waits for its place. */
+  #hasFailed = false
 
   constructor(options: SenderPeerOptions) {
     this.#options = options
-    const { context } = options
-    this.#candidatePolicy = { allowsLoopback: isLoopbackOnly(hostAddresses(context.listenHost)) }
-    this.#responder = new MailboxResponder({
-      context: {
-        crypto: context.crypto,
-        deviceName: context.deviceName,
-        packetCiphers: ownPacketCiphers(),
-        candidatePolicy: this.#candidatePolicy,
-        localCandidates: () => this.#prepare(),
-      },
-      room: () => this.#room,
-      resumption: () => this.#resumption,
+    this.#connector = new SenderConnector({
+      ...options,
+      onKeys: (keys, session) => this.#start(keys, session),
     })
   }
 
@@ -94,29 +60,54 @@ export class SenderPeer {
     return this.#confirmingTimer !== undefined
   }
 
+  get isOpen(): boolean {
+    return this.#session !== undefined
+  }
+
   /** Whether a session with this receiver works. */
   get isEstablished(): boolean {
     return this.#session?.isEstablished === true && !this.#isClosing
   }
 
-  /** Asks the receiver to come for a session where there is none on this side. */
+  get hasFailed(): boolean {
+    return this.#hasFailed
+  }
+
+  /** Asks it to come for a session, unless it has one. Resolves when that was left for it, or could not be. */
   async wake(): Promise<void> {
-    if (this.#session !== undefined && !this.#isClosing) return
-    const { context, transferId, receiver, post } = this.#options
-    const secrets = await context.secrets.read(transferId)
-    if (!secrets.ok || secrets.value === null) return
-    for (const message of wakesFor(context.crypto, resumptionOf(secrets.value, receiver))) post(message)
+    if (this.#session === undefined || this.#isClosing) await this.#connector.wake()
   }
 
-  /** The rendezvous says that the receiver has left: while a session works, that will say so itself. */
-  onLeft(): void {
-    if (!this.isEstablished) this.close('done')
+  /**
+   * Compares the session that runs with the one that the log knows: a pause that was lifted before anybody looked has
+   * ended it there, so it ends here.
+   */
+  agree(number: number | undefined): void {
+    const session = this.#session
+    if (session === undefined || session.number === 0 || session.number === number) return
+    this.#isClosing = true
+    session.close('shutdown')
   }
 
-  async onMessage(message: Uint8Array): Promise<void> {
-    if (!(await this.#load())) return
-    const step = await this.#responder.handle(message)
-    await this.#onStep(step)
+  /**
+   * The rendezvous says that it is not in the room any more. While a session works, that says so itself. @param byItself -
+   * whether nobody put it out.
+   */
+  async onLeft(byItself: boolean): Promise<void> {
+    if (byItself) this.#hasLeft = true
+    if (this.isEstablished) return
+    this.close('done')
+    if (byItself && !this.isOpen) await this.#onGoneForGood()
+  }
+
+  /** Resolves when nothing of it is being written any more. */
+  async saved(): Promise<void> {
+    if (this.#hashesTimer !== undefined) this.#saveHashes()
+    await this.#saving
+  }
+
+  onMessage(message: Uint8Array): Promise<void> {
+    return this.#connector.onMessage(message)
   }
 
   requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
@@ -136,153 +127,34 @@ export class SenderPeer {
   close(code: CloseCode): void {
     clearTimeout(this.#confirmingTimer)
     this.#confirmingTimer = undefined
-    this.#endRun()
+    this.#connector.cancel()
     this.#isClosing = true
     this.#session?.close(code)
   }
 
-  /** What the handshake needs: read anew for each message, since it may have changed; false when it may not go on. */
-  async #load(): Promise<boolean> {
-    const { context, transferId, receiver } = this.#options
-    const projection = await context.log.read(transferId)
-    const record = context.records.get(transferId)
-    if (projection === undefined || projection.transfer.status === 'none' || record === undefined) return false
-    const { transfer } = projection
-    const known = receiverOf(transfer.run, receiver)
-    if (known === undefined || transfer.status === 'cancelled' || transfer.status === 'paused') return false
-    const read = await context.secrets.read(transferId)
-    if (!read.ok || read.value === null) return false
-    const secrets = read.value
-    this.#resumption = resumptionOf(secrets, receiver)
-    const isLocked = transfer.run.room?.isLocked ?? false
-    if (isLocked) this.#options.room.close()
-    const mayPair = transfer.status === 'active' && known.phase.is === 'admitted' && !isLocked
-    this.#room = mayPair ? this.#options.room.identity(secrets) : null
-    return true
-  }
-
-  async #onStep(step: HandshakeStep): Promise<void> {
-    const { execute, post, receiver } = this.#options
-    switch (step.kind) {
-      case 'ignored':
-        return
-      case 'send':
-        this.#timeRun()
-        post(step.message)
-        return
-      case 'paired':
-        if (!(await this.#store(step.pairing.resumption))) return
-        await execute({ type: 'pair', receiver, name: step.pairing.peer.deviceName })
-        // Before the message: when the receiver gets it and probes, our NAT is open for it.
-        await this.#start(step.pairing)
-        if (step.message !== null) post(step.message)
-        return
-      case 'resumed':
-        if (!(await this.#store(step.session.resumption))) return
-        // A receiver that tries again takes a failed transfer up with it.
-        await this.#takeUp()
-        await this.#start(step.session)
-        if (step.message !== null) post(step.message)
-        return
-      case 'failed':
-        this.#endRun()
-        if (step.message !== null) post(step.message)
-        if (step.countsAsGuess) await this.#countGuess()
-        return
-    }
-  }
-
-  /** A handshake has HANDSHAKE_TIMEOUT_MS from its first message to its last. */
-  #timeRun(): void {
-    const { runId } = this.#responder
-    if (runId === this.#runId) return
-    this.#runId = runId
-    clearTimeout(this.#runTimer)
-    this.#runTimer = setTimeout(() => this.#options.spawn(async () => this.#endRun()), HANDSHAKE_TIMEOUT_MS)
-  }
-
-  #endRun(): void {
-    clearTimeout(this.#runTimer)
-    this.#runId = null
-    this.#responder.end()
-    this.#dropPrepared()
-  }
-
-  async #takeUp(): Promise<void> {
-    const { context, transferId, execute } = this.#options
-    const projection = await context.log.read(transferId)
-    if (projection?.transfer.status === 'failed') await execute({ type: 'retry', by: 'peer' })
-  }
-
-  /** Recorded first; the room's worker tells the rendezvous. */
-  async #countGuess(): Promise<void> {
-    const { context, transferId, receiver, execute } = this.#options
-    const record = context.records.get(transferId)
-    if (record === undefined) return
-    const events = await context.log.events.read(transferId)
-    const failed = events.filter(({ type }) => type === 'GuessFailed').length
-    const guessesLeft = Math.max(0, guessesMax(record) - failed - 1)
-    await execute({ type: 'guessFailed', receiver, guessesLeft })
-    this.#options.command({ type: 'guessFailed', receiver })
-  }
-
-  async #store(resumption: ResumptionSecrets): Promise<boolean> {
-    const { context, transferId, receiver } = this.#options
-    const stored = await context.secrets.update(transferId, (secrets) =>
-      withResumption(secrets ?? NO_SECRETS, receiver, resumption),
-    )
-    this.#resumption = resumption
-    if (!stored.ok) context.logger.error({ transferId }, describe(stored.failure))
-    return stored.ok
-  }
-
-  async #prepare(): Promise<PeerSession['candidates']> {
-    const { context, client } = this.#options
-    const rendezvous = client()
-    if (rendezvous === undefined) return []
-    this.#dropPrepared()
-    const opened = await openPeerSocket({ plane: context.plane, rendezvous, listenHost: context.listenHost })
-    if (!opened.ok) {
-      context.logger.error({ transferId: this.#options.transferId }, describe(opened.failure))
-      return []
-    }
-    const prepared = new PeerSession(opened.value, {
-      plane: context.plane,
-      rendezvous,
-      listenHost: context.listenHost,
-      candidatePolicy: this.#candidatePolicy,
-    })
-    this.#prepared = prepared
-    return prepared.candidates
-  }
-
-  #dropPrepared(): void {
-    this.#prepared?.close('done')
-    this.#prepared = undefined
-  }
-
-  async #start(keys: SessionKeys): Promise<void> {
+  async #start(keys: SessionKeys, session: PeerSession): Promise<void> {
     const { context, transferId, execute, receiver, spawn } = this.#options
-    const session = this.#prepared
-    this.#prepared = undefined
-    this.#endRun()
     const manifest = context.records.readManifest(transferId)
+    const decoded = manifest === undefined ? undefined : decodeManifest(manifest)
     const sources = await context.records.readSources(transferId)
     const projection = await context.log.read(transferId)
-    if (session === undefined || projection === undefined || projection.transfer.status === 'none') return
-    if (manifest === undefined || sources === undefined) {
+    if (projection === undefined || projection.transfer.status === 'none') {
+      session.close('done')
+      return
+    }
+    if (manifest === undefined || decoded?.ok !== true || sources === undefined) {
       session.close('done')
       await execute({ type: 'fail', code: 'ERR_DISK_IO', detail: 'the record of this transfer is damaged' })
       return
     }
-    const decoded = decodeManifest(manifest)
-    if (!decoded.ok) return
     this.#plan = ChunkPlan.of(decoded.value)
     this.#hashes = context.records.readHashes(transferId, this.#plan.fileCount)
-    this.#session?.close('replaced')
-    await this.#loseSession('ERR_SESSION_LOST')
+    const replaced = this.#session
+    replaced?.close('replaced')
     this.#session = session
     this.#isClosing = false
+    this.#hasFailed = false
+    if (replaced !== undefined) await this.#loseSession(replaced, 'ERR_SESSION_LOST')
     const { limit, profile } = projection.transfer.run
     session.start(
       keys,
@@ -291,8 +163,7 @@ export class SenderPeer {
       {
         onEstablished: async (report) => {
           if (this.#session !== session) return
-          // The first authentic datagram proves that the receiver has stored the new secret too.
-          if (this.#resumption !== null) await this.#store(confirmUse(this.#resumption))
+          await this.#connector.confirmUse()
           const opened = await execute({
             type: 'openSession',
             receiver,
@@ -333,20 +204,20 @@ export class SenderPeer {
     report: SenderReport,
     stats: Extract<InnerReport, { type: 'sender' }>['stats'],
   ): Promise<void> {
-    const { execute, receiver, sync, transferId, context } = this.#options
+    const { execute, receiver, context, transferId } = this.#options
     const plan = this.#plan
     if (plan === undefined) return
     const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
     switch (report.type) {
       case 'accepted':
         await execute({ type: 'accept', receiver })
-        await session.offerLanes(lanesOf(context.records.get(transferId)))
+        session.offerLanes(lanesOf(context.records.get(transferId)))
         return
       case 'declined':
         await execute({ type: 'decline', receiver })
         this.#options.command({ type: 'dismiss', receiver, reason: 'failed' })
         session.close('done')
-        await this.#failIfAlone({ code: 'ERR_DECLINED' })
+        await this.#giveUp({ code: 'ERR_DECLINED' })
         return
       case 'durable': {
         const { sinceMs, rttUs, lost, retransmitted, corrupted } = stats
@@ -368,31 +239,13 @@ export class SenderPeer {
         return
       case 'fileHashed':
         this.#hashes.set(report.blake3, report.file * 32)
-        this.#hashesTimer ??= setTimeout(() => {
-          this.#hashesTimer = undefined
-          void context.records.writeHashes(transferId, this.#hashes)
-        }, HASHES_SAVED_EVERY_MS)
+        this.#hashesTimer ??= setTimeout(() => this.#saveHashes(), HASHES_SAVED_EVERY_MS)
         return
-      case 'completed': {
-        if (this.#hashesTimer !== undefined) {
-          clearTimeout(this.#hashesTimer)
-          this.#hashesTimer = undefined
-        }
-        await context.records.writeHashes(transferId, this.#hashes)
-        await execute({ type: 'accept', receiver })
-        if (plan.fileCount > 0) await execute({ type: 'completeFiles', receiver, first: 0, count: plan.fileCount })
-        this.#confirmingTimer = setTimeout(() => {
-          this.#confirmingTimer = undefined
-          sync()
-        }, CONFIRMING_MS)
-        await execute({ type: 'completeReceiver', receiver, bytes: report.bytes, seconds: report.seconds })
-        session.command({ type: 'confirmCompletion' })
-        this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
-        return
-      }
+      case 'completed':
+        return this.#onCompleted(session, report, plan)
       case 'peerFailed':
         session.close('done')
-        await this.#failIfAlone(report.failure)
+        await this.#giveUp(report.failure)
         return
       case 'failed':
         session.close('done')
@@ -401,30 +254,97 @@ export class SenderPeer {
     }
   }
 
-  async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {
-    if (this.#session !== session) return
-    const { sync } = this.#options
-    clearTimeout(this.#confirmingTimer)
-    this.#confirmingTimer = undefined
-    await this.#loseSession(reasonOfEnd(report))
-    this.#session = undefined
-    if (report.cause === 'noPath' && !report.wasEstablished) {
-      await this.#failIfAlone({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
+  /** The receiver has everything: recorded, and only then confirmed. */
+  async #onCompleted(
+    session: PeerSession,
+    { bytes, seconds }: Extract<SenderReport, { type: 'completed' }>,
+    plan: ChunkPlan,
+  ): Promise<void> {
+    const { execute, receiver, sync, context, transferId } = this.#options
+    await this.saved()
+    await execute({ type: 'accept', receiver })
+    // Whatever of its acknowledgements did not get into the log: it has given the files their names.
+    const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
+    const all: readonly RangePair[] = plan.chunkCount > 0 ? [[0, plan.chunkCount]] : []
+    await execute({ type: 'ackChunks', receiver, ranges: all, bytesOf, stats: NO_STATS })
+    if (plan.fileCount > 0) await execute({ type: 'completeFiles', receiver, first: 0, count: plan.fileCount })
+    this.#confirmingTimer = setTimeout(() => {
+      this.#confirmingTimer = undefined
+      sync()
+    }, CONFIRMING_MS)
+    const completed = await execute({ type: 'completeReceiver', receiver, bytes, seconds })
+    if (!completed.ok) {
+      // It will say so again in the next session.
+      context.logger.warn({ transferId }, `a completion was not recorded: ${describe(completed.failure)}`)
+      session.close('shutdown')
+      return
     }
-    sync()
+    session.command({ type: 'confirmCompletion' })
+    this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
   }
 
-  async #loseSession(reason: 'ERR_SESSION_LOST' | ReturnType<typeof reasonOfEnd>): Promise<void> {
-    const number = this.#session?.number ?? 0
-    if (number === 0) return
-    await this.#options.execute({ type: 'loseSession', receiver: this.#options.receiver, session: number, reason })
+  /** Not awaited by what it is called from: a hash that is lost is computed again. */
+  #saveHashes(): void {
+    clearTimeout(this.#hashesTimer)
+    this.#hashesTimer = undefined
+    const { context, transferId } = this.#options
+    const hashes = this.#hashes
+    this.#saving = this.#saving
+      .then(() => context.records.writeHashes(transferId, hashes))
+      .catch((error: unknown) => context.logger.warn({ transferId, err: error }, 'the hashes could not be kept'))
+  }
+
+  async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {
+    if (this.#session !== session) return
+    this.#session = undefined
+    clearTimeout(this.#confirmingTimer)
+    this.#confirmingTimer = undefined
+    try {
+      await this.#loseSession(session, reasonOfEnd(report))
+      if (this.#hasLeft) await this.#onGoneForGood()
+      else if (report.code === 'protocol') await this.#giveUp({ code: 'ERR_PEER_PROTOCOL' })
+      else if (report.cause === 'noPath' && !(await this.#hadSession())) {
+        await this.#giveUp({ code: 'ERR_NO_PATH', detail: noPathDetail(report, session.candidates.length) })
+      }
+    } finally {
+      this.#options.sync()
+    }
+  }
+
+  async #loseSession({ number }: PeerSession, reason: ErrorCode): Promise<void> {
+    const { execute, receiver } = this.#options
+    if (number > 0) await execute({ type: 'loseSession', receiver, session: number, reason })
+  }
+
+  async #known(): Promise<Receiver | undefined> {
+    const { context, transferId, receiver } = this.#options
+    const transfer = (await context.log.read(transferId))?.transfer
+    return transfer === undefined || transfer.status === 'none' ? undefined : receiverOf(transfer.run, receiver)
+  }
+
+  /** A path that was there once comes back; one that was never found is the user's to mend. */
+  async #hadSession(): Promise<boolean> {
+    return ((await this.#known())?.sessionCount ?? 0) > 0
+  }
+
+  /** It left without having everything. One that had not proved that it knows the code was nobody. */
+  async #onGoneForGood(): Promise<void> {
+    const known = await this.#known()
+    if (known?.phase.is === 'left' && known.name !== '') await this.#giveUp({ code: 'ERR_CANCELLED_BY_PEER' })
   }
 
   /** What ends one receiver ends the transfer only where no other can come: one was wanted, and this was it. */
-  async #failIfAlone(failure: Failure): Promise<void> {
-    const { context, transferId, execute } = this.#options
-    const record = context.records.get(transferId)
-    if (record?.receiversWanted !== 1) return
-    await execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+  async #giveUp(failure: Failure): Promise<void> {
+    const { context, transferId, receiver, execute, sync } = this.#options
+    const transfer = (await context.log.read(transferId))?.transfer
+    if (transfer === undefined || transfer.status === 'none') return
+    const { receiversWanted, receivers } = transfer.run
+    const isAlone = !receivers.some(({ id, phase }) => id !== receiver && PRESENT.includes(phase.is))
+    if (receiversWanted === 1 && isAlone) {
+      await execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
+      return
+    }
+    this.#hasFailed = true
+    sync()
   }
 }

@@ -4,64 +4,67 @@
  * leads to.
  */
 
-import { randomBytes, randomInt } from 'node:crypto'
-import { type Receiver, receiverOf, type Run as TransferRun } from '@godwit/engine/domain/transfer/state'
+import {
+  type KnownTransfer,
+  type Receiver,
+  receiverOf,
+  type Run as TransferRun,
+} from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure, Result } from '@godwit/protocol/errors'
-import { ok } from '@godwit/protocol/errors'
-import { GUESSES_MAX_GENERATED, GUESSES_MAX_PASSWORD } from '@godwit/protocol/limits'
+import { ERRORS, type Failure } from '@godwit/protocol/errors'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
-import { generateWords } from '@godwit/protocol/words'
-import { Secret } from '../crypto/secret.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
-import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { Admissions } from './admissions.js'
 import { mirroredEventOf } from './mirroredEvents.js'
-import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
 import { SenderPeer } from './senderPeer.js'
 import { SenderRoom } from './senderRoom.js'
+import { SenderRoomLink } from './senderRoomLink.js'
 import { Serial } from './serial.js'
 
 /** Phases of a receiver that has a place in the room. */
 const SERVED: readonly Receiver['phase']['is'][] = ['admitted', 'offered', 'accepted']
-/** Milliseconds before another try to open the room. */
-const OPEN_RETRY_MS = 2000
 
 export class SenderRun implements Run {
   readonly transferId: string
   readonly #context: RunContext
   readonly #serial = new Serial()
+  readonly #room: SenderRoomLink
+  /** What receivers pair by. */
+  readonly #pairing: SenderRoom
   readonly #peers = new Map<string, SenderPeer>()
-  readonly #room: SenderRoom
   readonly #admissions = new Admissions()
   #admissionTimer: NodeJS.Timeout | undefined
-  #link: RoomLink | undefined
-  #client: RendezvousClient | undefined
-  #roomId = ''
-  #token = ''
+  #status: KnownTransfer['status'] = 'active'
   #isStopped = false
   #isOver = false
-  #isPaused = false
-  #retryTimer: NodeJS.Timeout | undefined
-  /** Why the rendezvous says that the room is over; it counts once no session works. */
-  #roomEnd: Failure | undefined
-  /** Why the room could not be opened yet. */
-  openFailure: Failure | undefined
 
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
-    this.#room = new SenderRoom(context, transferId)
+    this.#pairing = new SenderRoom(context, transferId)
+    this.#room = new SenderRoomLink({
+      context,
+      transferId,
+      execute: (command) => this.#execute(command),
+      // Receivers that were connected before a restart of this node learn at once that it is back.
+      onEntered: () => this.#wakeReceivers(),
+      onItem: (item) => this.#serial.run(() => this.#onItem(item)),
+      onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
+      retry: () => this.#spawn(() => this.#sync()),
+    })
   }
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  get isIdle(): boolean {
+    return this.#status !== 'active' && this.#status !== 'paused'
   }
 
   sync(): Promise<void> {
@@ -72,14 +75,22 @@ export class SenderRun implements Run {
     return this.#serial.run(async () => this.#peers.get(receiver)?.requeue(ranges, reason))
   }
 
+  abandon(): Promise<void> {
+    return this.#serial.run(async () => {
+      const projection = await this.#context.log.read(this.transferId)
+      const record = this.#context.records.get(this.transferId)
+      if (projection !== undefined && record !== undefined) await this.#room.close(projection, record, 'cancelled')
+    })
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
-    clearTimeout(this.#retryTimer)
     clearTimeout(this.#admissionTimer)
     for (const peer of this.#peers.values()) peer.close('shutdown')
-    await this.#link?.stop()
+    await this.#room.stop()
     await this.#serial.settled()
-    this.#room.close()
+    this.#pairing.close()
+    await Promise.all([...this.#peers.values()].map((peer) => peer.saved()))
   }
 
   async #sync(): Promise<void> {
@@ -87,152 +98,87 @@ export class SenderRun implements Run {
     const projection = await this.#context.log.read(this.transferId)
     const record = this.#context.records.get(this.transferId)
     if (projection === undefined || projection.transfer.status === 'none' || record === undefined) {
-      await this.#finish()
+      this.#finish()
       return
     }
     const { transfer } = projection
+    const before = this.#status
+    this.#status = transfer.status
     switch (transfer.status) {
       case 'active':
-        if (this.#roomEnd === undefined ? await this.#enter(projection, record) : await this.#outlives(this.#roomEnd)) {
-          await this.#serve(record)
-        }
-        if (this.#isPaused) await this.#wakeReceivers(projection)
-        this.#isPaused = false
+        if (record.ended !== null) this.#context.records.update(this.transferId, { ended: null })
+        for (const { id, session } of transfer.run.receivers) this.#peers.get(id)?.agree(session?.number)
+        for (const peer of this.#peers.values()) peer.setLimit(transfer.run.limit)
+        if (await this.#enter(record)) await this.#serve(record)
+        if (before === 'paused') void this.#wakeReceivers()
         return
       case 'paused':
-        this.#isPaused = true
         for (const peer of this.#peers.values()) peer.close('paused')
         return
       case 'failed':
-        // A failure that waiting can mend leaves the room open: the receiver may try again. So may the user, in a room
-        // that is asked for anew.
-        this.#roomEnd = undefined
         for (const peer of this.#peers.values()) peer.fail({ code: transfer.code })
+        // One that can be mended leaves the room open, also over a restart: the receiver may try again.
+        if (ERRORS[transfer.code].isRetryable && (await this.#room.enter(record)).ok) return
+        await this.#end(projection, record, 'failed')
         return
       case 'cancelled':
         for (const peer of this.#peers.values()) peer.fail({ code: 'ERR_CANCELLED_BY_PEER' })
-        await this.#closeRoom('cancelled')
-        await this.#finish('cancelled')
+        await this.#end(projection, record, 'cancelled')
         return
       case 'completed':
         // The last receiver still waits to hear that its completion is known.
         if ([...this.#peers.values()].some((peer) => peer.isConfirming)) return
-        await this.#closeRoom('completed')
-        await this.#finish('completed')
+        await this.#end(projection, record, 'completed')
         return
     }
   }
 
-  /** Opens the room and watches it; true when that stands. */
-  async #enter(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
-    if (this.#link !== undefined) return true
-    const entered = await this.#openRoom(record)
-    if (!entered.ok) {
-      this.openFailure = entered.failure
-      this.#context.logger.warn({ transferId: this.transferId }, `no room yet: ${describe(entered.failure)}`)
-      await this.#onOpenFailure(entered.failure)
-      return false
+  async #enter(record: TransferRecord): Promise<boolean> {
+    const entered = await this.#room.enter(record)
+    if (entered.ok) return entered.value
+    // Sessions that run need no room; when the last of them has ended, this is asked again.
+    if (![...this.#peers.values()].some(({ isOpen }) => isOpen)) {
+      await this.#execute({ type: 'fail', code: entered.failure.code, detail: entered.failure.detail ?? null })
     }
-    this.openFailure = undefined
-    for (const receiver of receiversOf(projection)) this.#peerOf(receiver.id)
-    this.#link = new RoomLink({
-      client: entered.value,
-      roomId: this.#roomId,
-      token: this.#token,
-      ...cursorKeeping(this.#context.records, this.transferId, this.#roomId),
-      onItem: (item) => this.#serial.run(() => this.#onItem(item)),
-      onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
-      onReachable: (failure) => {
-        if (failure !== undefined) this.#context.logger.info({ transferId: this.transferId }, describe(failure))
-      },
-    })
-    this.#link.start()
-    // Receivers that were connected before a restart of this node learn at once that it is back.
-    await this.#wakeReceivers(projection)
-    return true
+    return false
   }
 
-  /** Tells those that are served to come for a session: what they had, or had begun, this side does not know any more. */
-  async #wakeReceivers(projection: TransferProjection): Promise<void> {
-    for (const { id, phase } of receiversOf(projection)) if (SERVED.includes(phase.is)) await this.#peerOf(id).wake()
-  }
-
-  async #onOpenFailure(failure: Failure): Promise<void> {
-    if (failure.code === 'ERR_RENDEZVOUS_UNREACHABLE' || failure.code === 'ERR_RENDEZVOUS_REFUSED') {
-      this.#retryTimer = setTimeout(() => this.#spawn(() => this.#sync()), OPEN_RETRY_MS)
-      return
+  /**
+   * Tells those that are served to come for a session: what they had, or had begun, this side does not know any more.
+   * Never rejects: whoever is not told comes by itself.
+   */
+  async #wakeReceivers(): Promise<void> {
+    try {
+      const projection = await this.#context.log.read(this.transferId)
+      if (projection === undefined) return
+      const served = receiversOf(projection).filter(({ phase }) => SERVED.includes(phase.is))
+      await Promise.all(served.map(({ id }) => this.#peerOf(id).wake()))
+    } catch (error) {
+      this.#context.logger.warn({ transferId: this.transferId, err: error }, 'the receivers were not told to come')
     }
-    await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
   }
 
-  async #openRoom(record: TransferRecord): Promise<Result<RendezvousClient>> {
-    const secrets = await this.#secrets()
-    if (!secrets.ok) return secrets
-    this.#token = secrets.value.roomToken?.text() ?? ''
-    const own = record.rendezvous === null ? await this.#context.ownRendezvous() : undefined
-    if (own !== undefined && !own.ok) return own
-    const url = record.rendezvous ?? own?.value.url ?? ''
-    const client = this.#context.clientOf(url)
-    const opened = await client.open(this.#token, {
-      capacity: record.capacity,
-      guessesMax: guessesMax(record),
-      ...(record.roomName === null ? {} : { name: record.roomName }),
-    })
-    if (!opened.ok) return opened
-    this.#client = client
-    this.#roomId = opened.value.roomId
-    const recorded = await this.#execute({
-      type: 'enterRoom',
-      roomId: opened.value.roomId,
-      nameplate: opened.value.nameplate,
-      rendezvousUrl: url,
-      advertise: own === undefined ? null : (record.advertise ?? own.value.advertise),
-      receiver: null,
-    })
-    return recorded.ok ? ok(client) : recorded
-  }
-
-  /** The room's secrets, made on first use: the words (unless the user brought a password), the token, the keys. */
-  async #secrets(): Promise<Result<TransferSecrets>> {
-    const { crypto } = this.#context
-    const updated = await this.#context.secrets.update(this.transferId, (before) => {
-      const secrets = before ?? NO_SECRETS
-      if (secrets.roomToken !== null && secrets.roomKey !== null && secrets.passphrase !== null) return null
-      const keys = crypto.ed25519KeyPair()
-      return {
-        ...secrets,
-        passphrase: secrets.passphrase ?? {
-          kind: 'words',
-          text: Secret.fromText(generateWords((max) => randomInt(max)).join('-')),
-        },
-        roomToken: secrets.roomToken ?? Secret.fromText(randomBytes(32).toString('base64url')),
-        roomSalt: secrets.roomSalt ?? new Secret(crypto.randomBytes(16)),
-        roomKey: secrets.roomKey ?? { publicKey: new Secret(keys.publicKey), secretKey: new Secret(keys.secretKey) },
-      }
-    })
-    if (!updated.ok) return updated
-    return ok(updated.value ?? NO_SECRETS)
-  }
-
-  /** Admits the first in line while a place is free; each receiver that is admitted has its peer. */
+  /** Admits the first in line while a place is free. */
   async #serve(record: TransferRecord): Promise<void> {
     const projection = await this.#context.log.read(this.transferId)
     if (projection === undefined || projection.transfer.status !== 'active') return
     const { run } = projection.transfer
-    const served = run.receivers.filter(({ phase }) => SERVED.includes(phase.is)).length
-    const waiting = run.receivers
+    const { receivers } = run
+    const waiting = receivers
       .filter(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
       .sort((a, b) => placeOf(a) - placeOf(b))
-    const free = Math.max(0, record.capacity - served)
-    for (const receiver of waiting.slice(0, free)) {
-      const admitted = await this.#client?.command(this.#token, this.#roomId, { type: 'admit', receiver: receiver.id })
-      if (admitted?.ok === false) {
-        this.#context.logger.info({ transferId: this.transferId }, `not admitted: ${describe(admitted.failure)}`)
-      }
+    const places = receivers.filter(({ phase }) => SERVED.includes(phase.is))
+    const failed = places.filter(({ id }) => this.#peers.get(id)?.hasFailed === true)
+    // Who has failed may try again, but not while others wait for the place.
+    const dismissed = waiting.length > 0 ? failed : []
+    for (const { id } of dismissed) await this.#command({ type: 'dismiss', receiver: id, reason: 'failed' })
+    const free = Math.max(0, record.capacity - (places.length - dismissed.length))
+    for (const { id } of waiting.slice(0, free)) {
+      const admitted = await this.#command({ type: 'admit', receiver: id })
+      if (admitted === 'ERR_ROOM_LINE_FULL') await this.#dismissDone(receivers)
     }
-    for (const peer of this.#peers.values()) peer.setLimit(run.limit)
     this.#putOutSilent(run, waiting.length > free)
-    if (run.room?.isLocked === true && !run.receivers.some(mayComplete)) {
+    if (run.room?.isLocked === true && !receivers.some(mayComplete)) {
       await this.#execute({ type: 'fail', code: 'ERR_ROOM_LOCKED', detail: null })
     }
   }
@@ -246,12 +192,26 @@ export class SenderRun implements Run {
     )
     clearTimeout(this.#admissionTimer)
     if (!isSomebodyWaiting) return
-    for (const receiver of overdue.receivers) {
-      void this.#client?.command(this.#token, this.#roomId, { type: 'dismiss', receiver, reason: 'timeout' })
-    }
+    for (const receiver of overdue.receivers) void this.#command({ type: 'dismiss', receiver, reason: 'timeout' })
     if (overdue.nextInMs !== undefined) {
       this.#admissionTimer = setTimeout(() => this.#spawn(() => this.#sync()), overdue.nextInMs)
     }
+  }
+
+  /** Every place is taken as the rendezvous sees it: one that has everything, or declined, was not put out in time. */
+  async #dismissDone(receivers: readonly Receiver[]): Promise<void> {
+    for (const { id, phase } of receivers) {
+      if (phase.is === 'completed') await this.#command({ type: 'dismiss', receiver: id, reason: 'completed' })
+      if (phase.is === 'declined') await this.#command({ type: 'dismiss', receiver: id, reason: 'failed' })
+    }
+  }
+
+  /** Why the rendezvous did not do it; undefined when it did. What it does comes back as an event. */
+  async #command(command: Parameters<SenderRoomLink['command']>[0]): Promise<Failure['code'] | undefined> {
+    const done = await this.#room.command(command)
+    if (done.ok) return undefined
+    this.#context.logger.info({ transferId: this.transferId }, `no ${command.type}: ${describe(done.failure)}`)
+    return done.failure.code
   }
 
   async #onItem(item: RoomFeedItem): Promise<void> {
@@ -261,51 +221,32 @@ export class SenderRun implements Run {
     }
     const event = mirroredEventOf(item)
     if (event === undefined) return
-    await this.#execute({ type: 'mirrorRoomEvent', event })
-    if (event.type === 'ReceiverLeft') this.#peers.get(event.data.receiver)?.onLeft()
+    const mirrored = await this.#execute({ type: 'mirrorRoomEvent', event })
+    if (event.type === 'ReceiverLeft' && mirrored.ok) {
+      await this.#peerOf(event.data.receiver).onLeft(event.data.reason === 'left')
+    }
     if (event.type === 'RoomClosed') {
       const isExpired = event.data.reason === 'expired'
       const detail = isExpired ? 'the room was open for too long' : 'the rendezvous closed the room'
-      await this.#outlives({ code: 'ERR_ROOM_CLOSED', detail })
+      this.#room.over({ code: 'ERR_ROOM_CLOSED', detail })
+      await this.#sync()
     }
   }
 
   /** Only of receivers that the log knows: a rendezvous could make up any number of them. */
   async #onMessage(from: string, message: Uint8Array): Promise<void> {
     if (!this.#peers.has(from)) {
-      const projection = await this.#context.log.read(this.transferId)
-      const isKnown = projection?.transfer.status !== 'none' && projection !== undefined
-      if (!isKnown || receiverOf(projection.transfer.run, from) === undefined) return
+      const transfer = (await this.#context.log.read(this.transferId))?.transfer
+      if (transfer === undefined || transfer.status === 'none') return
+      if (receiverOf(transfer.run, from) === undefined) return
     }
     await this.#peerOf(from).onMessage(message)
   }
 
-  /**
-   * The rendezvous says that the room is over. While sessions work it is not needed: true; what it was lost for fails the
-   * transfer when the last of them has ended.
-   */
-  async #outlives(failure: Failure): Promise<boolean> {
-    this.#roomEnd = failure
-    void this.#link?.stop()
-    this.#link = undefined
-    if ([...this.#peers.values()].some((peer) => peer.isEstablished)) return true
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status !== 'active') return false
-    await this.#execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })
-    return false
-  }
-
   async #onRoomGone(failure: Failure): Promise<void> {
-    await this.#link?.stop()
-    this.#link = undefined
-    const projection = await this.#context.log.read(this.transferId)
-    if (projection?.transfer.status !== 'active') return
-    // A rendezvous that lost its rooms: the same token opens the room again, under another nameplate.
-    if (failure.code === 'ERR_ROOM_NOT_FOUND') {
-      this.#retryTimer = setTimeout(() => this.#spawn(() => this.#sync()), OPEN_RETRY_MS)
-      return
-    }
-    await this.#outlives(failure)
+    if (failure.code === 'ERR_ROOM_NOT_FOUND') this.#room.lost()
+    else this.#room.over(failure)
+    await this.#sync()
   }
 
   #peerOf(receiver: string): SenderPeer {
@@ -315,10 +256,10 @@ export class SenderRun implements Run {
       context: this.#context,
       transferId: this.transferId,
       receiver,
-      room: this.#room,
-      client: () => this.#client,
-      post: (message) => void this.#link?.post(message, receiver),
-      command: (command) => void this.#client?.command(this.#token, this.#roomId, command),
+      room: this.#pairing,
+      client: () => this.#room.client,
+      post: (message) => this.#room.post(message, receiver),
+      command: (command) => void this.#command(command),
       execute: (command) => this.#execute(command),
       spawn: (task) => this.#spawn(task),
       sync: () => this.#spawn(() => this.#sync()),
@@ -327,20 +268,29 @@ export class SenderRun implements Run {
     return peer
   }
 
-  async #closeRoom(reason: 'completed' | 'cancelled'): Promise<void> {
-    await this.#client?.command(this.#token, this.#roomId, { type: 'close', reason })
+  /** Closes the room, then lets go of the transfer; what cannot be closed yet is tried again. */
+  async #end(
+    projection: TransferProjection,
+    record: TransferRecord,
+    how: NonNullable<TransferRecord['ended']>,
+  ): Promise<void> {
+    const { transfer } = projection
+    // A locked room stays until its time is over: it tells whoever still comes with the code that it is locked.
+    const isLocked = transfer.status === 'failed' && transfer.code === 'ERR_ROOM_LOCKED'
+    if (!isLocked && !(await this.#room.close(projection, record, how))) return
+    // What can be mended may be asked to go on, and is told then that its room is closed.
+    const mayGoOn = transfer.status === 'failed' && ERRORS[transfer.code].isRetryable
+    if (!mayGoOn) await this.#context.secrets.delete(this.transferId)
+    this.#context.records.update(this.transferId, { ended: how })
+    this.#finish()
   }
 
-  async #finish(ended?: TransferRecord['ended']): Promise<void> {
+  #finish(): void {
     this.#isOver = true
     clearTimeout(this.#admissionTimer)
+    this.#pairing.close()
     for (const peer of this.#peers.values()) peer.close('done')
-    this.#room.close()
-    void this.#link?.stop()
-    if (ended === undefined) return
-    // First: a transfer that is marked as ended is not looked at again.
-    await this.#context.secrets.delete(this.transferId)
-    this.#context.records.update(this.transferId, { ended })
+    void this.#room.stop()
   }
 
   #execute(command: Parameters<RunContext['log']['execute']>[1]) {
@@ -354,10 +304,6 @@ export class SenderRun implements Run {
     })
   }
 }
-
-/** A user's own password is weaker than generated words: fewer guesses. */
-export const guessesMax = (record: TransferRecord): number =>
-  record.roomName === null ? GUESSES_MAX_GENERATED : GUESSES_MAX_PASSWORD
 
 const receiversOf = ({ transfer }: TransferProjection): readonly Receiver[] =>
   transfer.status === 'none' ? [] : transfer.run.receivers

@@ -12,20 +12,22 @@ import type { CongestionProfile } from '@godwit/engine/transport/congestion/prof
 import type { CloseCode } from '@godwit/engine/transport/types'
 import { type CandidatePolicy, usableCandidates } from '@godwit/protocol/candidates'
 import type { LaneAddress } from '@godwit/protocol/controlMessages'
-import type { DataPlane, SessionCommand } from '../dataPlane/dataPlane.js'
+import type { SessionCommand } from '../dataPlane/dataPlane.js'
 import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
-import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
+import type { Rendezvous, SessionOpener } from './runContext.js'
 
 export interface SideLanesOptions {
   readonly role: 'sender' | 'receiver'
-  readonly plane: DataPlane
-  readonly rendezvous: RendezvousClient
+  readonly plane: SessionOpener
+  readonly rendezvous: Rendezvous
   readonly listenHost: string
   readonly candidatePolicy: CandidatePolicy
   /** The secrets are copied, and wiped at the end. */
   readonly keys: SessionKeys
   /** How what this side sends shares the path with others. */
   readonly profile: CongestionProfile
+  /** Bytes a second of the whole session at its start; null for none. */
+  readonly limit: number | null
   /** `count` has changed. */
   readonly onCount: () => void
   /** To the first lane. */
@@ -40,11 +42,12 @@ export class SideLanes {
   readonly #running = new Map<number, PeerSocket>()
   /** Those of them that have found a path. */
   readonly #established = new Set<number>()
-  #limit: number | null = null
+  #limit: number | null
   #isEnded = false
 
   constructor(options: SideLanesOptions) {
     this.#options = options
+    this.#limit = options.limit
     const { receiverToSender, senderToReceiver } = options.keys.trafficSecrets
     this.#secrets = { receiverToSender: receiverToSender.slice(), senderToReceiver: senderToReceiver.slice() }
   }

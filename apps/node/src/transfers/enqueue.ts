@@ -11,8 +11,10 @@ import { checkNewPassword, normalizePassword } from '@godwit/protocol/codePasswo
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { TRANSFERS_MAX } from '@godwit/protocol/limits'
+import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { z } from 'zod'
 import { Secret } from '../crypto/secret.js'
+import { failedWith, isSystemError } from '../files/diskErrors.js'
 import { checkOutputDir } from '../files/diskSpace.js'
 import { scanSources } from '../files/scan.js'
 import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
@@ -41,12 +43,22 @@ const newTransferId = (): string => `tr${Array.from(randomBytes(16), (byte) => B
 /** What was asked for, without what is secret. */
 const hashOf = (request: object): string => createHash('sha256').update(JSON.stringify(request)).digest('hex')
 
-const known = (deps: EnqueueDeps, submissionId: string, requestHash: string): Result<Enqueued> | undefined => {
+const known = async (
+  deps: EnqueueDeps,
+  submissionId: string,
+  requestHash: string,
+): Promise<Result<Enqueued> | undefined> => {
   const record = deps.records.findBySubmission(submissionId)
   if (record === undefined) {
     return deps.records.ids().length >= TRANSFERS_MAX ? fail('ERR_TOO_MANY_TRANSFERS') : undefined
   }
-  return record.requestHash === requestHash ? ok({ record, isKnown: true }) : fail('ERR_SUBMISSION_CONFLICT')
+  if (record.requestHash !== requestHash) return fail('ERR_SUBMISSION_CONFLICT')
+  if (record.ended === null) {
+    // The log may have refused it the first time.
+    const enqueued = await logEnqueued(deps.log, record, chunkCountOf(deps.records, record))
+    if (!enqueued.ok) return enqueued
+  }
+  return ok({ record, isKnown: true })
 }
 
 export const enqueueSend = async (
@@ -55,7 +67,7 @@ export const enqueueSend = async (
 ): Promise<Result<Enqueued>> => {
   const { room, ...request } = input
   const requestHash = hashOf({ ...request, room: room?.name })
-  const before = known(deps, input.submissionId, requestHash)
+  const before = await known(deps, input.submissionId, requestHash)
   if (before !== undefined) return before
   if (!input.paths.every(isAbsolute)) return fail('ERR_PATH_NOT_FOUND', 'paths are absolute')
   if (input.advertise !== undefined) {
@@ -84,11 +96,12 @@ export const enqueueSend = async (
     fileCount: plan.fileCount,
     totalBytes: plan.totalBytes,
   }
-  deps.records.writeManifest(record.transferId, manifestBytes)
-  deps.records.writeSources(record.transferId, sources)
   const passphrase: Passphrase | null =
     password === undefined ? null : { kind: 'password', text: Secret.fromText(password.value) }
-  return begin(deps, record, passphrase, plan.chunkCount)
+  return begin(deps, record, passphrase, plan.chunkCount, () => {
+    deps.records.writeManifest(record.transferId, manifestBytes)
+    deps.records.writeSources(record.transferId, sources)
+  })
 }
 
 export const enqueueReceive = async (
@@ -99,7 +112,7 @@ export const enqueueReceive = async (
   if (!target.ok) return target
   const { nameplate, address, passphrase } = target.value
   const requestHash = hashOf({ nameplate, address, output: input.output, rendezvous: input.rendezvous })
-  const before = known(deps, input.submissionId, requestHash)
+  const before = await known(deps, input.submissionId, requestHash)
   if (before !== undefined) return before
   const rendezvous = address === null ? (input.rendezvous ?? deps.rendezvous) : `http://${address}`
   if (rendezvous === undefined) {
@@ -176,17 +189,47 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   isCompletionKnown: false,
 })
 
+/** @param writeContents - what the record is about, where it is known already. */
 const begin = async (
   deps: EnqueueDeps,
   record: TransferRecord,
   passphrase: Passphrase | null,
   chunkCount: number,
+  writeContents: () => void = () => {},
 ): Promise<Result<Enqueued>> => {
-  deps.records.put(record)
-  const stored = await deps.secrets.write(record.transferId, { ...NO_SECRETS, passphrase })
-  if (!stored.ok) return stored
+  const { transferId } = record
+  const kept = keep(() => {
+    writeContents()
+    // Last: it is by its record that a transfer is known.
+    deps.records.put(record)
+  })
+  const stored = kept.ok ? await deps.secrets.write(transferId, { ...NO_SECRETS, passphrase }) : kept
+  if (!stored.ok) {
+    // Refused as a whole: nothing of it starts later.
+    deps.records.remove(transferId)
+    return stored
+  }
   const enqueued = await logEnqueued(deps.log, record, chunkCount)
   return enqueued.ok ? ok({ record, isKnown: false }) : enqueued
+}
+
+/** Writes into the data directory. ERR_DISK_FULL, ERR_DATA_DIR. */
+const keep = (write: () => void): Result<null> => {
+  try {
+    write()
+    return ok(null)
+  } catch (error) {
+    if (failedWith(error, 'ENOSPC', 'EDQUOT')) return fail('ERR_DISK_FULL', 'the data directory')
+    if (isSystemError(error)) return fail('ERR_DATA_DIR', `writing into it failed (${error.code})`)
+    throw error
+  }
+}
+
+/** Chunks of what a sender sends; 0 on a receiver that was offered nothing yet. */
+export const chunkCountOf = (records: TransferRecords, record: TransferRecord): number => {
+  const bytes = records.readManifest(record.transferId)
+  const decoded = bytes === undefined ? undefined : decodeManifest(bytes)
+  return decoded?.ok === true ? ChunkPlan.of(decoded.value).chunkCount : 0
 }
 
 /** TransferEnqueued from the record: at first, and again when the log was lost. */

@@ -4,13 +4,11 @@
  */
 
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
-import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { eventIdOf } from '@godwit/protocol/events'
-import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { Queues } from '@godwit/redis/queues'
 import type { Logger } from 'pino'
-import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
-import { logEnqueued } from './enqueue.js'
+import type { TransferRecords } from '../records/transferRecord.js'
+import { chunkCountOf, logEnqueued } from './enqueue.js'
 import type { TransferLog } from './transferLog.js'
 
 export interface ReconcileDeps {
@@ -24,9 +22,11 @@ export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps)
   const occasion = `start-${Date.now().toString(36)}`
   for (const id of records.ids()) {
     const record = records.get(id)
-    if (record === undefined || record.ended !== null) continue
+    // One that failed may have been asked to go on.
+    if (record === undefined || (record.ended !== null && record.ended !== 'failed')) continue
     const projection = await log.read(id)
     if (projection === undefined) {
+      if (record.ended !== null) continue
       logger.warn({ transferId: id }, 'the log of this transfer is gone: it is built again from its record')
       await logEnqueued(log, record, chunkCountOf(records, record))
       continue
@@ -37,7 +37,10 @@ export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps)
 }
 
 /** Sessions that were running when the node died are gone: the log says so before a new one is opened. */
-const closeLostSessions = async (log: TransferLog, { transferId, transfer }: TransferProjection): Promise<void> => {
+export const closeLostSessions = async (
+  log: TransferLog,
+  { transferId, transfer }: TransferProjection,
+): Promise<void> => {
   if (transfer.status === 'none') return
   for (const { id: receiver, session } of transfer.run.receivers) {
     if (session === undefined) continue
@@ -48,10 +51,4 @@ const closeLostSessions = async (log: TransferLog, { transferId, transfer }: Tra
       reason: 'ERR_SESSION_LOST',
     })
   }
-}
-
-const chunkCountOf = (records: TransferRecords, record: TransferRecord): number => {
-  const bytes = records.readManifest(record.transferId)
-  const decoded = bytes === undefined ? undefined : decodeManifest(bytes)
-  return decoded?.ok === true ? ChunkPlan.of(decoded.value).chunkCount : 0
 }

@@ -18,8 +18,8 @@ const LOOK_EVERY_MS = 500
 const LEASE_RETRY_MS = 5000
 
 export interface ProcessorDeps {
-  readonly log: TransferLog
-  readonly runs: RunManager
+  readonly log: Pick<TransferLog, 'read' | 'setFence' | 'events'>
+  readonly runs: Pick<RunManager, 'get' | 'ensure' | 'drop'>
   readonly leases: Leases
   /** This node, as the holder of leases. */
   readonly nodeId: string
@@ -27,7 +27,8 @@ export interface ProcessorDeps {
 
 export const createProcessors = (deps: ProcessorDeps): Readonly<Record<QueueName, Processor>> => {
   const { log, runs } = deps
-  const slices = new Set<string>()
+  /** The wake-up that keeps a transfer's lease: the newest. Those before it have done their work. */
+  const slices = new Map<string, AbortController>()
 
   /** Wakes the run, if this node has it: everything but the first wake-up of a transfer. */
   const wake: Processor = async ({ streamId }) => {
@@ -36,28 +37,36 @@ export const createProcessors = (deps: ProcessorDeps): Readonly<Record<QueueName
     return undefined
   }
 
+  const letGo = async (transferId: string): Promise<undefined> => {
+    log.setFence(transferId, undefined)
+    await deps.leases.release(leaseOf(transferId), deps.nodeId)
+    return undefined
+  }
+
   return {
     transfers: async ({ streamId }, signal) => {
       const projection = await log.read(streamId)
       if (projection === undefined) return undefined
       const lease = await deps.leases.acquire(leaseOf(streamId), deps.nodeId, LEASE_TTL_MS)
-      if (lease === undefined) return isUnfinished(projection) ? { againAfterMs: LEASE_RETRY_MS } : undefined
+      if (lease === undefined) {
+        // What this node had of it was taken over by the one that holds the lease now.
+        await runs.drop(streamId)
+        return isUnfinished(projection) ? { againAfterMs: LEASE_RETRY_MS } : undefined
+      }
       log.setFence(streamId, lease)
       const run = runs.ensure(projection)
       await run?.sync()
-      // One slice at a time keeps the lease; further wake-ups have done their work.
-      if (run === undefined || slices.has(streamId)) return undefined
-      slices.add(streamId)
-      try {
-        const endsAt = performance.now() + TRANSFER_SLICE_MS
-        while (performance.now() < endsAt && !signal.aborted && !run.isOver) await sleep(LOOK_EVERY_MS, signal)
-      } finally {
-        slices.delete(streamId)
-      }
-      if (!run.isOver) return { againAfterMs: 1 }
-      log.setFence(streamId, undefined)
-      await deps.leases.release(leaseOf(streamId), deps.nodeId)
-      return undefined
+      if (run === undefined || run.isOver) return letGo(streamId)
+      // Also a job that is handed out again after its lock was lost: its first self ends, and this one goes on.
+      slices.get(streamId)?.abort()
+      const slice = new AbortController()
+      slices.set(streamId, slice)
+      const ended = AbortSignal.any([signal, slice.signal])
+      const endsAt = performance.now() + TRANSFER_SLICE_MS
+      while (performance.now() < endsAt && !ended.aborted && !run.isOver) await sleep(LOOK_EVERY_MS, ended)
+      if (slice.signal.aborted) return undefined
+      slices.delete(streamId)
+      return run.isOver ? letGo(streamId) : { againAfterMs: 1 }
     },
     'room-events': wake,
     'chunk-acks': wake,
@@ -78,7 +87,8 @@ type RetransmitRequested = Extract<
   { type: 'RetransmitRequested' }
 >['data']
 
-const leaseOf = (transferId: string): string => `transfer-${transferId}`
+/** Of the stream's name: it is forgotten together with the stream. */
+const leaseOf = (transferId: string): string => transferId
 
 const isUnfinished = ({ transfer }: TransferProjection): boolean =>
   transfer.status === 'active' || transfer.status === 'paused'

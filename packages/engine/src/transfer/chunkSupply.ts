@@ -76,10 +76,11 @@ export class ChunkSupply implements ChunkFeed {
   }
 
   /**
-   * Sends chunks again, before all others.
+   * Sends chunks before all others.
    *
-   * @param wasDropped - whether the receiver had them whole and dropped them: then those that are under way go once
-   * more too. Without it they are left alone, since the receiver only cannot know that they are coming.
+   * @param wasDropped - whether the receiver had them whole in this session and dropped them: then they go once more.
+   * Without it they are what was under way when an earlier session broke, and only those that have not begun in this one
+   * are meant: to send a chunk twice that is not dropped would use credit that never returns.
    */
   requeue(start: number, end: number, wasDropped: boolean): void {
     for (let chunk = start; chunk < Math.min(end, this.#plan.chunkCount); chunk++) {
@@ -89,8 +90,8 @@ export class ChunkSupply implements ChunkFeed {
         if (wasDropped && held.state === 'taken') held.isWantedAgain = true
         continue
       }
-      this.#todo.remove(chunk, chunk + 1)
-      this.#urgent.add(chunk, chunk + 1)
+      const isWaiting = this.#todo.remove(chunk, chunk + 1) > 0
+      if (isWaiting || wasDropped) this.#urgent.add(chunk, chunk + 1)
     }
     this.#readAhead()
   }

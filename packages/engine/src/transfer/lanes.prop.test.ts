@@ -101,8 +101,10 @@ class World {
       if (write !== undefined) this.#onWritten(write.chunk, write.length, write.first, write.release)
       return true
     }
-    for (let tries = 0; tries < 4 * this.lanes.length; tries++) {
-      const lane = this.lanes[this.#random.below(this.lanes.length)]
+    // Whichever comes first, but each of them: one that has something left must not be passed over by chance.
+    const first = this.#random.below(this.lanes.length)
+    for (let next = 0; next < this.lanes.length; next++) {
+      const lane = this.lanes[(first + next) % this.lanes.length]
       if (lane !== undefined && this.#send(lane, lossRate)) return true
     }
     const left = this.#writes.shift()

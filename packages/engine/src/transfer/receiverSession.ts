@@ -10,7 +10,7 @@
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
-import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS } from '@godwit/protocol/limits'
+import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS, CHUNK_REJECTIONS_MAX } from '@godwit/protocol/limits'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import type { ChunkSink } from '../transport/types.js'
 import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
@@ -65,6 +65,8 @@ export class ReceiverSession implements ChunkSink {
   #verifying = 0
   #verified = 0
   #areLanesOffered = false
+  /** How often each chunk had to be asked for again. */
+  readonly #rejections = new Map<number, number>()
   #nowUs = 0
 
   constructor(options: ReceiverSessionOptions) {
@@ -75,6 +77,11 @@ export class ReceiverSession implements ChunkSink {
 
   get phase(): Phase {
     return this.#phase
+  }
+
+  /** Whether everything that was said was handed to the connection. */
+  get isFlushed(): boolean {
+    return this.#channel.isFlushed
   }
 
   /** Chunks that the first lane has begun, and that are not yet written. */
@@ -252,7 +259,7 @@ export class ReceiverSession implements ChunkSink {
       this.#dirtySinceUs ??= this.#nowUs
       if (this.#dirtyBytes >= CHECKPOINT_BYTES || this.#isComplete) this.#checkpoint()
     } else if (outcome === 'hashMismatch') {
-      this.#options.report({ type: 'rejected', ranges: [[chunk, 1]], reason: 'hashMismatch' })
+      this.#reject([[chunk, 1]], 'hashMismatch')
     } else {
       this.#failLocally(outcome)
     }
@@ -295,8 +302,7 @@ export class ReceiverSession implements ChunkSink {
       }
       this.#fileStates[file] = WAITING
       this.#verifyCursor = Math.min(this.#verifyCursor, file)
-      const ranges: [number, number][] = damaged.map(([first, count]) => [first, count])
-      this.#options.report({ type: 'rejected', ranges, reason: 'stagingDamaged' })
+      this.#reject(damaged, 'stagingDamaged')
     }
     this.#advance()
   }
@@ -313,6 +319,25 @@ export class ReceiverSession implements ChunkSink {
   /** Whether every chunk is written. */
   get #isComplete(): boolean {
     return this.#held.size === this.#plan?.chunkCount
+  }
+
+  /** Asks for chunks again, but not for ever: a disk or a memory that damages everything would never come to an end. */
+  #reject(ranges: readonly RangePair[], reason: 'hashMismatch' | 'stagingDamaged'): void {
+    for (const [first, count] of ranges) {
+      for (let chunk = first; chunk < first + count; chunk++) {
+        const times = (this.#rejections.get(chunk) ?? 0) + 1
+        this.#rejections.set(chunk, times)
+        if (times <= CHUNK_REJECTIONS_MAX) continue
+        const isDisk = reason === 'stagingDamaged'
+        this.#failLocally(
+          isDisk
+            ? { code: 'ERR_DISK_IO', detail: `chunk ${chunk} is read otherwise than it was written, again and again` }
+            : { code: 'ERR_INTEGRITY', detail: `chunk ${chunk} arrived damaged again and again` },
+        )
+        return
+      }
+    }
+    this.#options.report({ type: 'rejected', ranges: ranges.map(([first, count]) => [first, count]), reason })
   }
 
   #failLocally(failure: Failure): void {

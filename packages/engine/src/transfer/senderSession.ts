@@ -49,6 +49,8 @@ export class SenderSession {
   #hashCursor = 0
   #hashing = 0
   #lanes: 'none' | 'offered' | 'answered' = 'none'
+  /** The receiver's completion, told when every file has its hash. */
+  #completion: Extract<SenderReport, { type: 'completed' }> | undefined
 
   /** Where all lanes take their chunks from. */
   readonly supply: ChunkSupply
@@ -68,6 +70,11 @@ export class SenderSession {
 
   get phase(): Phase {
     return this.#phase
+  }
+
+  /** Whether everything that was said was handed to the connection. */
+  get isFlushed(): boolean {
+    return this.#channel.isFlushed
   }
 
   /** The path works: offer. */
@@ -107,11 +114,17 @@ export class SenderSession {
     }
     this.#announce()
     this.#hashMore()
+    this.#hashRest()
   }
 
-  /** The source cannot be read or changed: this transfer cannot be completed. */
+  /** The source cannot be read or changed: this transfer cannot be completed, unless it is already. */
   onReadFailed(chunk: number | undefined, failure: Failure): void {
     if (chunk !== undefined) this.supply.onReadFailed(chunk)
+    if (this.#phase === 'completed') {
+      if (chunk === undefined) this.#hashing -= 1
+      this.#hashRest()
+      return
+    }
     if (this.#phase === 'ended') return
     this.#channel.send({ type: 'Failed', code: failure.code })
     this.#end()
@@ -159,6 +172,8 @@ export class SenderSession {
 
   #onMessage(message: ControlMessage): boolean {
     const { plan, report } = this.#options
+    // What was under way when this side ended is no violation.
+    if (this.#phase === 'ended') return true
     switch (message.type) {
       case 'Accept': {
         if (this.#phase !== 'offered') return false
@@ -202,7 +217,8 @@ export class SenderSession {
         this.#phase = 'completed'
         this.supply.stop()
         this.source.stop()
-        report({ type: 'completed', bytes: message.bytes, seconds: message.milliseconds / 1000 })
+        this.#completion = { type: 'completed', bytes: message.bytes, seconds: message.milliseconds / 1000 }
+        this.#hashRest()
         return true
       case 'Failed':
         this.#end()
@@ -268,5 +284,23 @@ export class SenderSession {
       this.#hashing += 1
       this.#options.io.hashFile(file)
     }
+  }
+
+  /**
+   * Everything arrived. Hashes that this side does not know, because it died before it had kept them, are what its user
+   * is told of the files in the end; a file that is gone by now has none.
+   */
+  #hashRest(): void {
+    const completion = this.#completion
+    if (completion === undefined || this.#phase !== 'completed') return
+    while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
+      const file = this.#hashCursor++
+      if (this.#hashes[file] !== undefined) continue
+      this.#hashing += 1
+      this.#options.io.hashFile(file)
+    }
+    if (this.#hashing > 0) return
+    this.#completion = undefined
+    this.#options.report(completion)
   }
 }

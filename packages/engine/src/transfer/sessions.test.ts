@@ -2,7 +2,7 @@
 
 import { equalBytes } from '@godwit/protocol/bytes'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
-import { CHUNK_SIZE_BYTES, CREDIT_WINDOW_BYTES } from '@godwit/protocol/limits'
+import { CHUNK_REJECTIONS_MAX, CHUNK_SIZE_BYTES, CREDIT_WINDOW_BYTES } from '@godwit/protocol/limits'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 import { describe, expect, test } from 'vitest'
 import type { Segment } from '../transport/types.js'
@@ -39,6 +39,12 @@ interface WorldOptions {
   readonly damagedChunk?: number
   /** Damages a chunk on the disk after it was written, once. */
   readonly rottenChunk?: number
+  /** Damages a chunk on the way to the disk each time that it comes. */
+  readonly hopelessChunk?: number
+  /** The receiver was complete before this session. */
+  readonly isComplete?: boolean
+  /** The sources are gone. */
+  readonly isSourceGone?: boolean
 }
 
 class World {
@@ -92,7 +98,10 @@ class World {
             this.sender.onChunkRead(chunk, sum(buffer.subarray(0, length)))
           }),
         hashFile: (file) =>
-          this.due.push(() => this.sender.onFileHashed(file, sum(this.fileOf(this.files, file)), true)),
+          this.due.push(() => {
+            if (options.isSourceGone === true) this.sender.onReadFailed(undefined, { code: 'ERR_SOURCE_CHANGED' })
+            else this.sender.onFileHashed(file, sum(this.fileOf(this.files, file)), true)
+          }),
       },
       stream: stream(this.toReceiver),
       knownHash: () => undefined,
@@ -104,6 +113,7 @@ class World {
       io: {
         writeChunk: (chunk, buffer, length, hash) =>
           this.due.push(() => {
+            if (chunk === options.hopelessChunk) buffer[0] = (buffer[0] ?? 0) ^ 1
             if (chunk === this.#damaged) {
               this.#damaged = undefined
               buffer[0] = (buffer[0] ?? 0) ^ 1
@@ -140,7 +150,11 @@ class World {
       },
       stream: stream(this.toSender),
       grant: (total) => this.sender.source.onCredit(total),
-      report: (report) => this.onReceiverReport(report, options.held ?? new RangeSet()),
+      report: (report) => {
+        if (report.type === 'offered' && options.isComplete === true) {
+          this.receiver.announceCompletion(this.plan.totalBytes, 1500)
+        } else this.onReceiverReport(report, options.held ?? new RangeSet())
+      },
     })
   }
 
@@ -268,6 +282,40 @@ describe('a sending and a receiving session', () => {
     for (const act of late.due.splice(0)) act()
     expect(late.receiver.onChunkData(1, 0, new Uint8Array(1))).toBe(false)
     expect(late.receiver.onChunkData(0, 8, new Uint8Array(3))).toBe(false)
+  })
+
+  test('give a chunk up that comes damaged again and again', () => {
+    const world = new World({ sizes: [4 * CHUNK_SIZE_BYTES], hopelessChunk: 2 })
+    world.run()
+    expect(world.receiverReports.at(-1)).toMatchObject({ type: 'failed', failure: { code: 'ERR_INTEGRITY' } })
+    expect(world.seen.at(-1)).toEqual({ type: 'peerFailed', failure: { code: 'ERR_INTEGRITY' } })
+    const asked = world.receiverReports.filter(({ type }) => type === 'rejected')
+    expect(asked).toHaveLength(CHUNK_REJECTIONS_MAX)
+  })
+
+  test('find out the hashes of a transfer that was complete before this session', () => {
+    const world = new World({ sizes: [5, 2 * CHUNK_SIZE_BYTES, 0], isComplete: true })
+    world.run()
+    const hashed = world.seen.flatMap((report) => (report.type === 'fileHashed' ? [report.file] : []))
+    expect(hashed).toEqual([0, 1, 2])
+    expect(world.seen.at(-1)).toMatchObject({ type: 'completed' })
+  })
+
+  test('end a transfer that was complete although its sources are gone', () => {
+    const world = new World({ sizes: [5, 2 * CHUNK_SIZE_BYTES, 7], isComplete: true, isSourceGone: true })
+    world.run()
+    expect(world.seen.map(({ type }) => type)).toEqual(['durable', 'completed'])
+    expect(world.receiverReports.at(-1)).toEqual({ type: 'completionKnown' })
+  })
+
+  test('take what was under way when the sender failed for no violation', () => {
+    const world = new World({ sizes: [2 * CHUNK_SIZE_BYTES] })
+    world.sender.onEstablished()
+    for (const bytes of world.toReceiver.splice(0)) world.receiver.onControl(bytes)
+    for (const act of world.due.splice(0)) act()
+    world.receiver.confirmDurable([[0, 1]])
+    world.sender.fail({ code: 'ERR_SOURCE_CHANGED' })
+    for (const bytes of world.toSender.splice(0)) expect(world.sender.onControl(bytes)).toBe(true)
   })
 
   test('tell each other why they fail', () => {

@@ -53,7 +53,7 @@ export const transfersRouter = router({
     .input(transferInput.extend({ limit: limitSchema }))
     .mutation(async ({ ctx, input }) => valueOrThrow(await ctx.service.setLimit(input.transferId, input.limit))),
 
-  list: procedure.query(({ ctx }) => ctx.service.list()),
+  list: procedure.query(async ({ ctx }) => valueOrThrow(await ctx.service.list())),
   get: procedure
     .input(transferInput)
     .query(async ({ ctx, input }) => valueOrThrow(await ctx.service.get(input.transferId))),

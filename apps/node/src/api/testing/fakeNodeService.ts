@@ -174,7 +174,11 @@ export class FakeNodeService implements NodeService {
     return this.#command('setLimit', transferId, { transferId, limit }, { limit })
   }
 
-  async list(): Promise<readonly TransferView[]> {
+  async list(): Promise<Result<readonly TransferView[]>> {
+    return ok(this.#views())
+  }
+
+  #views(): readonly TransferView[] {
     return [...this.transfers.values()].map(({ view }) => view).reverse()
   }
 
@@ -219,7 +223,7 @@ export class FakeNodeService implements NodeService {
   }
 
   async status(): ReturnType<NodeService['status']> {
-    const views = await this.list()
+    const views = this.#views()
     const finished = views.filter(({ state }) => ['completed', 'failed', 'cancelled'].includes(state)).length
     return {
       type: 'node.status',

@@ -76,7 +76,9 @@ const decideRoom = (
       const { type: _, ...data } = command
       const { room } = run
       const isSame =
+        data.isAnother !== true &&
         room?.roomId === data.roomId &&
+        room.nameplate === data.nameplate &&
         room.receiver === data.receiver &&
         room.rendezvousUrl === data.rendezvousUrl &&
         room.advertise === data.advertise

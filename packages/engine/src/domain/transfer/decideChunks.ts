@@ -20,9 +20,17 @@ const movingReceiver = ({ run, status }: KnownTransfer, id: string): Receiver | 
   return isUnfinished && receiver?.phase.is === 'accepted' ? receiver : undefined
 }
 
-/** The ranges as a set, if they lie within the transfer. */
+/** The ranges as a set, if they lie within the transfer. There may be more of them than one event takes. */
 const chunksOf = (pairs: readonly RangePair[], { run }: KnownTransfer): RangeSet | undefined =>
-  RangeSet.fromPairs(pairs, run.contents?.chunkCount ?? 0, EVENT_RANGES_MAX)
+  RangeSet.fromPairs(pairs, run.contents?.chunkCount ?? 0, CHUNK_RANGES_MAX)
+
+/** The ranges in portions that an event takes. */
+const portionsOf = (set: RangeSet): [number, number][][] => {
+  const pairs = set.toPairs()
+  const portions: [number, number][][] = []
+  for (let at = 0; at < pairs.length; at += EVENT_RANGES_MAX) portions.push(pairs.slice(at, at + EVENT_RANGES_MAX))
+  return portions
+}
 
 /** A recorded set is well formed. */
 const recordedSet = (pairs: readonly RangePair[]): RangeSet => {
@@ -54,54 +62,51 @@ export const ackChunks = (command: CommandOf<'ackChunks'>, transfer: KnownTransf
   acked.addAll(fresh)
   // A sender that leaves ever more holes would make the log as large as it likes.
   if (acked.rangeCount > CHUNK_RANGES_MAX) return reject('ERR_PEER_PROTOCOL')
-  const events: TransferEvent[] = []
-  const pairs = fresh.toPairs()
-  for (let at = 0; at < pairs.length; at += EVENT_RANGES_MAX) {
-    const ranges = pairs.slice(at, at + EVENT_RANGES_MAX)
-    const stats: WindowStats = at === 0 ? command.stats : { ...command.stats, ...NOT_MEASURED }
-    events.push({
-      type: 'ChunksAcked',
-      data: { receiver: command.receiver, ranges, bytes: command.bytesOf(ranges), ...stats },
-    })
-  }
-  return accept(...events)
+  return accept(
+    ...portionsOf(fresh).map((ranges, index): TransferEvent => {
+      const stats: WindowStats = index === 0 ? command.stats : { ...command.stats, ...NOT_MEASURED }
+      const { receiver, bytesOf } = command
+      return { type: 'ChunksAcked', data: { receiver, ranges, bytes: bytesOf(ranges), ...stats } }
+    }),
+  )
 }
 
 export const rejectChunks = (command: CommandOf<'rejectChunks'>, transfer: KnownTransfer): TransferDecision => {
-  const wanted = missingAgain(command, transfer)
-  if (!wanted.ok) return wanted.decision
   const { receiver, reason } = command
-  const { ranges, bytesTakenBack } = wanted
-  return accept({ type: 'ChunksRejected', data: { receiver, ranges, reason, bytesTakenBack } })
+  return missingAgain(command, transfer, (ranges, bytesTakenBack) => ({
+    type: 'ChunksRejected',
+    data: { receiver, ranges, reason, bytesTakenBack },
+  }))
 }
 
 export const requestRetransmit = (
   command: CommandOf<'requestRetransmit'>,
   transfer: KnownTransfer,
 ): TransferDecision => {
-  const wanted = missingAgain(command, transfer)
-  if (!wanted.ok) return wanted.decision
   const { receiver, reason } = command
-  const { ranges, bytesTakenBack } = wanted
-  return accept({ type: 'RetransmitRequested', data: { receiver, ranges, reason, bytesTakenBack } })
+  return missingAgain(command, transfer, (ranges, bytesTakenBack) => ({
+    type: 'RetransmitRequested',
+    data: { receiver, ranges, reason, bytesTakenBack },
+  }))
 }
-
-type MissingAgain =
-  | { readonly ok: false; readonly decision: TransferDecision }
-  | { readonly ok: true; readonly ranges: [number, number][]; readonly bytesTakenBack: number }
 
 const missingAgain = (
   command: CommandOf<'rejectChunks' | 'requestRetransmit'>,
   transfer: KnownTransfer,
-): MissingAgain => {
+  eventOf: (ranges: [number, number][], bytesTakenBack: number) => TransferEvent,
+): TransferDecision => {
   const set = chunksOf(command.ranges, transfer)
-  if (set === undefined) return { ok: false, decision: reject('ERR_PEER_PROTOCOL') }
-  if (set.isEmpty) return { ok: false, decision: accept() }
+  if (set === undefined) return reject('ERR_PEER_PROTOCOL')
+  if (set.isEmpty) return accept()
   const receiver = movingReceiver(transfer, command.receiver)
-  if (receiver === undefined) return { ok: false, decision: reject('ERR_TRANSFER_STATE') }
-  const takenBack = intersection(set, recordedSet(receiver.acked))
-  const bytesTakenBack = takenBack.isEmpty ? 0 : command.bytesOf(takenBack.toPairs())
-  return { ok: true, ranges: set.toPairs(), bytesTakenBack }
+  if (receiver === undefined) return reject('ERR_TRANSFER_STATE')
+  const acked = recordedSet(receiver.acked)
+  return accept(
+    ...portionsOf(set).map((ranges) => {
+      const takenBack = intersection(recordedSet(ranges), acked)
+      return eventOf(ranges, takenBack.isEmpty ? 0 : command.bytesOf(takenBack.toPairs()))
+    }),
+  )
 }
 
 export const completeFiles = (command: CommandOf<'completeFiles'>, transfer: KnownTransfer): TransferDecision => {

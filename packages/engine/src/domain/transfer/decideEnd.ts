@@ -1,5 +1,6 @@
 /** The decisions about a transfer as a whole: pausing, failing, trying again, cancelling, completing. */
 import { unreachable } from '@godwit/protocol/assert'
+import { ERRORS } from '@godwit/protocol/errors'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
@@ -35,7 +36,10 @@ export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decisio
       return accept({ type: 'TransferFailed', data: { code: command.code, detail } })
     }
     case 'retry':
-      return status === 'failed' ? accept({ type: 'TransferRetried', data: { by: command.by } }) : refusal()
+      if (status !== 'failed') return refusal()
+      // The two sides have parted: the room is left or closed, and what was staged is gone.
+      if (!ERRORS[transfer.code].isRetryable) return reject('ERR_TRANSFER_STATE', 'it has failed for good')
+      return accept({ type: 'TransferRetried', data: { by: command.by } })
     case 'cancel':
       if (status === 'cancelled') return accept()
       return isUnfinished ? accept({ type: 'TransferCancelled', data: { by: command.by } }) : refusal()

@@ -16,7 +16,7 @@ export const evolve = (transfer: Transfer, event: TransferEvent): Transfer => {
     case 'Resumed':
       return { status: 'active', run: transfer.run }
     case 'TransferRetried':
-      return { status: 'active', run: withReceivers(transfer.run, askAgain) }
+      return { status: 'active', run: withReceivers(transfer.run, askAgain(transfer.run.role)) }
     case 'TransferFailed':
       return { status: 'failed', run: withoutSessions(transfer.run), ...event.data }
     case 'TransferCancelled':
@@ -47,7 +47,7 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
     case 'RoomEntered':
       return roomEntered(run, event.data)
     case 'ReceiverJoined':
-      return mirrored(withPhase(run, event.data.receiver, { is: 'joined' }), event.data.roomVersion)
+      return mirrored(joined(run, event.data.receiver), event.data.roomVersion)
     case 'ReceiverQueued': {
       const { receiver, place, roomVersion } = event.data
       return mirrored(withPhase(run, receiver, { is: 'inLine', place }), roomVersion)
@@ -84,7 +84,7 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
       )
     }
     case 'SessionLost':
-      return withReceiver(run, event.data.receiver, withoutSession)
+      return withReceiver(run, event.data.receiver, (receiver) => outOfLostRoom(withoutSession(receiver)))
     case 'Offered': {
       const { receiver, fileCount, totalBytes, chunkCount } = event.data
       const offered: Run = { ...run, contents: { fileCount, totalBytes, chunkCount } }
@@ -133,17 +133,31 @@ const enqueued = (data: DataOf<'TransferEnqueued'>): Run => {
 }
 
 /** A receiver that enters again under a new id is still itself, with all that it has. */
-const roomEntered = (run: Run, data: DataOf<'RoomEntered'>): Run => {
-  const isSame = run.room?.roomId === data.roomId
+const roomEntered = (run: Run, { isAnother, ...data }: DataOf<'RoomEntered'>): Run => {
+  const isSame = isAnother !== true && run.room?.roomId === data.roomId
   const mirroredVersion = isSame ? (run.room?.mirroredVersion ?? 0) : 0
   // A sender's lock is about its words, which stay the same: a rendezvous that forgets rooms gives no guesses back.
   const isLocked = (isSame || run.role === 'sender') && (run.room?.isLocked ?? false)
   const room: RoomLink = { ...data, mirroredVersion, isLocked, isClosed: false }
   const { receiver: own } = data
+  if (run.role === 'sender' && isAnother === true) {
+    return withReceivers({ ...run, room }, (receiver) => outOfLostRoom({ ...receiver, isOutside: true }))
+  }
   if (run.role === 'sender' || own === null) return { ...run, room }
   const before = run.receivers[0] ?? newReceiver(own)
   const phase: ReceiverPhase = before.phase.is === 'left' ? { is: 'joined' } : before.phase
   return { ...run, room, receivers: [{ ...before, id: own, phase }] }
+}
+
+const joined = (run: Run, id: string): Run =>
+  withReceiver(withPhase(run, id, { is: 'joined' }), id, ({ isOutside: _, ...receiver }) => receiver)
+
+/** Who was in a room that was lost cannot be reached there any more; a session that runs needs no room. */
+const outOfLostRoom = (receiver: Receiver): Receiver => {
+  const { is } = receiver.phase
+  const isDone = is === 'completed' || is === 'declined' || is === 'left'
+  if (receiver.isOutside !== true || receiver.session !== undefined || isDone) return receiver
+  return { ...receiver, phase: { is: 'left', reason: 'roomLost' } }
 }
 
 /** What a session says under its keys outweighs what the rendezvous says: while it runs, its receiver is not gone. */
@@ -194,9 +208,11 @@ const withoutSession = ({ session: _, leaving, ...receiver }: Receiver): Receive
 
 const withoutSessions = (run: Run): Run => withReceivers(run, withoutSession)
 
-/** After a retry the one who declined is asked again. */
-const askAgain = (receiver: Receiver): Receiver =>
-  receiver.phase.is === 'declined' ? { ...receiver, phase: { is: 'offered' } } : receiver
+/** After a retry the one who declined is asked again; on a sender it was put out of the room, and has no place any more. */
+const askAgain =
+  (role: Run['role']) =>
+  (receiver: Receiver): Receiver =>
+    role === 'receiver' && receiver.phase.is === 'declined' ? { ...receiver, phase: { is: 'offered' } } : receiver
 
 const withRoom = (run: Run, change: Partial<RoomLink>): Run =>
   run.room === undefined ? run : { ...run, room: { ...run.room, ...change } }

@@ -67,6 +67,8 @@ export interface Receiver {
   readonly leaving?: string
   /** Sessions so far. */
   readonly sessionCount: number
+  /** The room was lost around it: it stays as long as its session does, or until it joins the new one. */
+  readonly isOutside?: true
   /** Chunks that are durably at the receiver: sorted, disjoint, not adjacent. */
   readonly acked: readonly RangePair[]
   readonly ackedBytes: number

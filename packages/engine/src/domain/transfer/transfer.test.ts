@@ -1,5 +1,6 @@
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { describe, expect, test } from 'vitest'
+import { decide } from './decide.js'
 import { stateOfReceiver, stateOfTransfer } from './states.js'
 import {
   accepted,
@@ -331,6 +332,42 @@ describe('completion', () => {
   })
 })
 
+describe('more ranges than one event takes', () => {
+  const holes = Array.from({ length: 5000 }, (_, index): [number, number] => [index * 2, 1])
+  const counts = (decision: ReturnType<typeof decide>) =>
+    decision.ok && decision.events.map(({ type, data }) => [type, 'ranges' in data ? data.ranges.length : 0])
+  const large = { fileCount: 1, totalBytes: 1_000_000, chunkCount: 10_000 }
+  const { transfer } = given(
+    enqueuedSend(large),
+    ...sending.slice(1, 6),
+    { type: 'Offered', data: { receiver: 'r1', ...large } },
+    accepted('r1'),
+  )
+
+  test('are acknowledged in several events, of which the first carries the measurements', () => {
+    const decision = decide(ack(...holes), transfer)
+    expect(counts(decision)).toEqual([
+      ['ChunksAcked', 4096],
+      ['ChunksAcked', 904],
+    ])
+    expect(decision).toMatchObject({ events: [{ data: { sinceMs: 500 } }, { data: { sinceMs: 0, lost: 0 } }] })
+  })
+
+  test('are asked for again in several events', () => {
+    const again = {
+      type: 'requestRetransmit',
+      receiver: 'r1',
+      ranges: holes,
+      bytesOf,
+      reason: 'sessionBroken',
+    } as const
+    expect(counts(decide(again, transfer))).toEqual([
+      ['RetransmitRequested', 4096],
+      ['RetransmitRequested', 904],
+    ])
+  })
+})
+
 describe('pausing, failing, cancelling', () => {
   test("a pause is recorded once, and the user's goes over the others", () => {
     const pause = (reason: 'user' | 'peer' | 'disk') => ({ type: 'pause', reason, by }) as const
@@ -388,6 +425,20 @@ describe('pausing, failing, cancelling', () => {
     expect(statesOf(...sending, failed, retried)).toEqual(['connecting', 'connecting'])
     given(...sending)
       .when({ type: 'retry', by })
+      .thenRejected('ERR_TRANSFER_STATE')
+  })
+
+  test('what has failed for good cannot be tried again: the two sides have parted', () => {
+    for (const code of ['ERR_DECLINED', 'ERR_CANCELLED_BY_PEER', 'ERR_ROOM_CLOSED'] as const) {
+      given(...sending, { type: 'TransferFailed', data: { code, detail: null } })
+        .when({ type: 'retry', by })
+        .thenRejected('ERR_TRANSFER_STATE')
+    }
+  })
+
+  test('on a sender one who declined has lost its place, also after a retry', () => {
+    given(...sending.slice(0, 7), declined('r1'), failed, retried)
+      .when({ type: 'accept', receiver: 'r1' })
       .thenRejected('ERR_TRANSFER_STATE')
   })
 

@@ -24,14 +24,14 @@ import {
 } from './testHistory.js'
 
 describe('the room', () => {
-  const enter = {
-    type: 'enterRoom',
+  const room = {
     roomId: 'room1',
     nameplate: '4821',
     rendezvousUrl: 'http://127.0.0.1:1',
     advertise: null,
     receiver: null,
   } as const
+  const enter = { type: 'enterRoom', ...room } as const
   const mirror = (event: MirroredEvent) => ({ type: 'mirrorRoomEvent', event }) as const
   const queuedR2 = { type: 'ReceiverQueued', data: { receiver: 'r2', place: 1, roomVersion: 4 } } as const
 
@@ -56,6 +56,36 @@ describe('the room', () => {
     given(enqueuedSend(), entered(null), inLine('r9', 1, 7), entered(null, 'room2'))
       .when(mirror(queuedR2))
       .then(queuedR2)
+  })
+
+  test('the nameplate of a room that was opened again is recorded', () => {
+    given(enqueuedSend(), entered(null))
+      .when({ ...enter, nameplate: '77' })
+      .then({ type: 'RoomEntered', data: { ...room, nameplate: '77' } })
+  })
+
+  test('a room that the rendezvous lost is another one, in which nobody is yet', () => {
+    const another: TransferEvent = { type: 'RoomEntered', data: { ...room, isAnother: true } }
+    given(...sending)
+      .when({ ...enter, isAnother: true })
+      .then(another)
+    const phases = (...events: readonly TransferEvent[]) => {
+      const { transfer } = given(...events)
+      return transfer.status === 'none' ? [] : transfer.run.receivers.map(({ phase }) => phase.is)
+    }
+    const waiting = [enqueuedSend(), entered(null), joined('r1', 2), admitted('r1', 3), inLine('r2', 1, 4)]
+    expect(phases(...waiting, another)).toEqual(['left', 'left'])
+    // A session that runs needs no room.
+    expect(phases(...sending, another)).toEqual(['accepted'])
+    given(...sending, another)
+      .when({ type: 'ackChunks', receiver: 'r1', ranges: [[0, 2]], bytesOf, stats })
+      .then(acked('r1', [0, 2]))
+    expect(phases(...sending, another, lost('r1', 1))).toEqual(['left'])
+    expect(phases(...sending, another, joined('r1', 2), lost('r1', 1))).toEqual(['accepted'])
+    // Mirroring begins again.
+    given(...sending, another)
+      .when(mirror({ type: 'ReceiverJoined', data: { receiver: 'r2', roomVersion: 2 } }))
+      .then(joined('r2', 2))
   })
 
   test('a receiver mirrors what concerns itself', () => {
