@@ -51,12 +51,12 @@ const rounds = (bbr: Bbr, fromUs: number, count: number, over: Partial<AckSample
 }
 
 describe('BBR', () => {
-  test.each([1200, 1472, 8952, 65_507])('begins with ten datagrams of %i bytes, paced over a round trip', (bytes) => {
+  test.each([1200, 1472, 8952, 65_507])('begins with 32 datagrams of %i bytes, paced over a round trip', (bytes) => {
     const bbr = bbrOf(bytes)
-    expect(bbr.cwndBytes).toBe(Math.max(14_720, 10 * bytes))
+    expect(bbr.cwndBytes).toBe(Math.max(32 * 1200, 32 * bytes))
     expect(bbr.pacingRate(RTT_US)).toBeCloseTo((2.77 * bbr.cwndBytes * 1e6) / RTT_US)
     bbr.onDatagramBytes(2 * bytes)
-    expect(bbr.cwndBytes).toBe(Math.max(14_720, 20 * bytes))
+    expect(bbr.cwndBytes).toBe(Math.max(32 * 1200, 64 * bytes))
   })
 
   test('finds rate and round trip, and keeps about that much in flight', () => {
@@ -136,8 +136,8 @@ describe('BBR', () => {
     rounds(bbr, 0, 30)
     expect(bbr.state).not.toBe('startup')
     bbr.reset()
-    expect([bbr.state, bbr.cwndBytes, bbr.model.rate]).toEqual(['startup', 14_720, 0])
-    expect(bbr.pacingRate(RTT_US)).toBeCloseTo((2.77 * 14_720 * 1e6) / RTT_US)
+    expect([bbr.state, bbr.cwndBytes, bbr.model.rate]).toEqual(['startup', 32 * 1200, 0])
+    expect(bbr.pacingRate(RTT_US)).toBeCloseTo((2.77 * 32 * 1200 * 1e6) / RTT_US)
   })
 
   test('lets a window of a local path outlast a timer of a millisecond', () => {

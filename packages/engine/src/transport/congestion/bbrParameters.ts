@@ -21,9 +21,13 @@ export const BETA = 0.7
 export const HEADROOM = 0.15
 /** Packets of the smallest window (MinPipeCwnd). */
 export const MIN_PIPE_PACKETS = 4
-/** Packets and bytes of the first window (RFC 9002 §7.2). */
-export const INITIAL_WINDOW_PACKETS = 10
-export const INITIAL_WINDOW_MIN_BYTES = 14_720
+/**
+ * Packets and bytes of the first window: what QUIC senders that pace begin with in wide use. RFC 9002 §7.2 gives 10, for
+ * senders that may leave them in one burst; here the round trip is known from the path's probes, and the packets are spread
+ * over it.
+ */
+export const INITIAL_WINDOW_PACKETS = 32
+export const INITIAL_WINDOW_MIN_BYTES = 32 * 1200
 /** Largest window: beyond any path, and a bound on the arithmetic. */
 export const MAX_WINDOW_BYTES = 2 ** 30
 
