@@ -59,6 +59,16 @@ describe('BBR', () => {
     expect(bbr.cwndBytes).toBe(Math.max(32 * 1200, 64 * bytes))
   })
 
+  test('keeps to the rate of its first window until there is data, however little went before', () => {
+    const bbr = bbrOf()
+    const first = bbr.pacingRate(RTT_US)
+    const nowUs = rounds(bbr, 0, 3, { isAppLimited: true, ackedBytes: 50, sampleBytes: 1000 })
+    expect(bbr.model.rate).toBe(20_000)
+    expect(bbr.pacingRate(RTT_US)).toBe(first)
+    rounds(bbr, nowUs, 8)
+    expect(bbr.pacingRate(RTT_US)).toBeGreaterThan(first)
+  })
+
   test('finds rate and round trip, and keeps about that much in flight', () => {
     const bbr = bbrOf()
     rounds(bbr, 0, 60)

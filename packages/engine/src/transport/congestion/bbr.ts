@@ -103,7 +103,9 @@ export class Bbr implements CongestionController {
 
   pacingRate(smoothedRttUs: number): number {
     const rttUs = Math.max(smoothedRttUs, 1)
-    if (this.#pacingRate === 0) return (STARTUP_PACING_GAIN * this.#model.initialWindowBytes * 1e6) / rttUs
+    // Startup begins at the first window's rate (§5.6.2), whatever the few packets of before there was data have shown.
+    const initial = (STARTUP_PACING_GAIN * this.#model.initialWindowBytes * 1e6) / rttUs
+    if (!this.#fullPipe.isReached) return Math.max(this.#pacingRate, initial)
     // The smallest window takes no longer than a round trip: a rate near 0 would never be measured to be wrong.
     return Math.max(this.#pacingRate, (this.#model.minimumBytes * 1e6) / rttUs)
   }
