@@ -56,6 +56,7 @@ export class SimRedis {
   #outbox: { readonly atUs: number; readonly entry: OutboxEntry }[] = []
   readonly #jobs = new Map<string, Job>()
   readonly #madeJobs = new Set<string>()
+  readonly #signals = new Set<AbortController>()
   #worker: { readonly process: SimProcess; readonly processors: Processors } | undefined
   /** What the clock says to events that are written back. */
   #recordedAt: number | undefined
@@ -133,6 +134,12 @@ export class SimRedis {
   /** Makes a job outside of the log. */
   wake(queue: QueueName, wakeUp: WakeUp, occasion: string): void {
     this.#add(queue, wakeUp, `${wakeUp.eventId}.${occasion}`)
+  }
+
+  /** The simulation is over: a signal with listeners that is never aborted would be kept for ever, and all of it with it. */
+  end(): void {
+    for (const signal of this.#signals) signal.abort()
+    this.#signals.clear()
   }
 
   /** Comes back as it was `us` ago. Jobs and leases are not kept: those that are missing are the node's to make again. */
@@ -222,8 +229,11 @@ export class SimRedis {
     job.worker = worker.process
     job.deliveries += 1
     const { queue, wakeUp, deliveries } = job
-    worker.processors[queue](wakeUp, new AbortController().signal).then(
+    const stopping = new AbortController()
+    this.#signals.add(stopping)
+    worker.processors[queue](wakeUp, stopping.signal).then(
       (again) => {
+        this.#signals.delete(stopping)
         if (job.deliveries !== deliveries) return
         job.worker = undefined
         job.failures = 0

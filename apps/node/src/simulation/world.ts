@@ -27,6 +27,7 @@ import { type Fault, LINKS, type Side, someFault } from './faults.js'
 import type { Mutation } from './mutations.js'
 import { Kernel, type SimProcess } from './os/kernel.js'
 import { VirtualNetwork } from './os/network.js'
+import { forgetDescriptors } from './os/nodeFs.js'
 
 const SECOND_US = 1_000_000
 /** Virtual time for what comes after everything is there again, and after the end for what lingers. */
@@ -153,6 +154,8 @@ export class World implements WorldView {
     } catch (error) {
       failure = error
     }
+    for (const { redis } of [this.sender, this.receiver]) redis.end()
+    forgetDescriptors()
     return {
       seed,
       failure,

@@ -33,6 +33,9 @@ const step = <T>(name: string, act: () => T): T => {
 const open = new Map<number, Inode>()
 let nextDescriptor = 1000
 
+/** A simulation is over: what processes that died had open is let go of. */
+export const forgetDescriptors = (): void => open.clear()
+
 export const mkdirSync = (path: string, options: { readonly recursive?: boolean; readonly mode?: number } = {}): void =>
   step(`mkdir ${path}`, () => makeFolder(path, options.mode ?? 0o777, options.recursive === true))
 
