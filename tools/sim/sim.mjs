@@ -1,5 +1,5 @@
 /**
- * `npm run sim`: whole transfers under faults, in virtual time, a seed each: docs/reliability.md. What runs is the node as it
+ * `npm run sim`: whole transfers under faults, in virtual time, a seed each: docs/simulation.md. What runs is the node as it
  * is built; see apps/node/src/simulation.
  */
 import { execFileSync } from 'node:child_process'
