@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { EXIT_SET_UP, setUp } from '../../setUp/setUp.mjs'
 import { runAndCleanUp, UsageError } from '../cleanUp.mjs'
 import { machine, machineText, ROOT } from '../machine.mjs'
+import { usageOf } from '../processUsage.mjs'
 import { median } from '../statistics.mjs'
 import { bytesOf, megabytesText, sizeText } from '../units.mjs'
 
@@ -44,14 +45,16 @@ await runAndCleanUp(async (cleanUp) => {
   const payload = randomPayload(join(folder, 'payload'), bytes)
   const tell = values.json ? () => {} : (/** @type {string} */ text) => console.log(text)
   tell(machineText(machine()))
-  /** @type {{ quiet: number[], flooded: number[], packets: number[] }} */
-  const rates = { quiet: [], flooded: [], packets: [] }
+  /** @type {{ quiet: number[], flooded: number[], packets: number[], quietCpu: number[], floodedCpu: number[] }} */
+  const rates = { quiet: [], flooded: [], packets: [], quietCpu: [], floodedCpu: [] }
   for (let run = 0; run < runs; run++) {
     const quiet = await transfer(cleanUp, payload.path, join(folder, `quiet${run}`), undefined)
     const flooded = await transfer(cleanUp, payload.path, join(folder, `flooded${run}`), { rate, to: values.to })
     rates.quiet.push(bytes / quiet.seconds)
     rates.flooded.push(bytes / flooded.seconds)
     rates.packets.push(flooded.packetsPerSecond)
+    rates.quietCpu.push(quiet.cpuSeconds)
+    rates.floodedCpu.push(flooded.cpuSeconds)
     const line = {
       type: 'flood.run',
       quiet: bytes / quiet.seconds,
@@ -64,9 +67,11 @@ await runAndCleanUp(async (cleanUp) => {
     )
   }
   const ratio = median(rates.flooded) / median(rates.quiet)
-  if (values.json) console.log(JSON.stringify({ type: 'flood', bytes, runs, ratio, forged: median(rates.packets) }))
+  const cpu = { quiet: median(rates.quietCpu), flooded: median(rates.floodedCpu) }
+  if (values.json)
+    console.log(JSON.stringify({ type: 'flood', bytes, runs, ratio, forged: median(rates.packets), receiverCpu: cpu }))
   tell(
-    `${sizeText(bytes)}, ${Math.round(median(rates.packets))} forged packets/s to the ${values.to}: ${Math.round(100 * ratio)} % of the goodput is left`,
+    `${sizeText(bytes)}, ${Math.round(median(rates.packets))} forged packets/s to the ${values.to}: ${Math.round(100 * ratio)} % of the goodput is left; the receiver takes ${cpu.quiet.toFixed(2)} s of CPU, flooded ${cpu.flooded.toFixed(2)} s`,
   )
   return 0
 })
@@ -93,7 +98,7 @@ function parseArguments() {
  *
  * @param {import('../cleanUp.mjs').CleanUp} cleanUp @param {string} path @param {string} output
  * @param {{ rate: number, to: string } | undefined} flood
- * @returns {Promise<{ seconds: number, packetsPerSecond: number }>}
+ * @returns {Promise<{ seconds: number, cpuSeconds: number, packetsPerSecond: number }>}
  */
 async function transfer(cleanUp, path, output, flood) {
   const { scanSources } = await import('../../../apps/node/dist/files/scan.js')
@@ -130,12 +135,16 @@ async function transfer(cleanUp, path, output, flood) {
     // It has come to its rate before anything is measured.
     await new Promise((resolve) => setTimeout(resolve, 1500))
   }
-  const milliseconds = await new Promise((resolve, reject) => {
+  const measured = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new UsageError('a run did not come to its end in time')), RUN_MAX_MS)
     let startedAt = 0
+    let cpuBefore = 0
     receiver.child.on('message', (/** @type {unknown} */ message) => {
       const report = /** @type {{ type: string, report?: { type: string, ranges?: unknown } }} */ (message)
-      if (report.type === 'begun') startedAt = performance.now()
+      if (report.type === 'begun') {
+        startedAt = performance.now()
+        cpuBefore = usageOf(receiver.child.pid).cpuSeconds
+      }
       if (report.type === 'ended') reject(new UsageError('the session ended early'))
       if (report.type !== 'receiver') return
       const inner = report.report
@@ -147,7 +156,10 @@ async function transfer(cleanUp, path, output, flood) {
       } else if (inner?.type === 'checkpoint') receiver.command({ type: 'confirmDurable', ranges: inner.ranges })
       else if (inner?.type === 'finalized') {
         clearTimeout(timer)
-        resolve(performance.now() - startedAt)
+        resolve({
+          seconds: (performance.now() - startedAt) / 1000,
+          cpuSeconds: usageOf(receiver.child.pid).cpuSeconds - cpuBefore,
+        })
       }
     })
     receiver.command({ type: 'start', session: session(ports[0]), transfer: { role: 'receiver' } })
@@ -156,7 +168,7 @@ async function transfer(cleanUp, path, output, flood) {
     sender.command({ type: 'start', session: session(ports[1]), transfer: sending })
   })
   await Promise.all([sender.end(), receiver.end(), flooder?.end()])
-  return { seconds: milliseconds / 1000, packetsPerSecond }
+  return { ...measured, packetsPerSecond }
 }
 
 /** @param {import('../cleanUp.mjs').CleanUp} cleanUp @param {string} script */
