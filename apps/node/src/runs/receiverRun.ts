@@ -13,6 +13,7 @@ import { ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import { candidatePolicyOf, openPeerSession } from './peerSession.js'
@@ -279,6 +280,7 @@ export class ReceiverRun implements Run {
 
   async #onCompletionKnown(): Promise<void> {
     this.#context.records.update(this.transferId, { isCompletionKnown: true })
+    crashPoint('completionKnown')
     this.#data.close('done')
     const projection = await this.#context.log.read(this.transferId)
     const record = this.#context.records.get(this.transferId)

@@ -13,6 +13,7 @@ import { ERRORS } from '@godwit/protocol/errors'
 import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { candidatePolicyOf, openPeerSession, type PeerSession } from './peerSession.js'
@@ -186,6 +187,7 @@ export class SenderConnector {
       withResumption(secrets ?? NO_SECRETS, receiver, resumption),
     )
     this.#resumption = resumption
+    crashPoint('resumptionStored')
     if (!stored.ok) context.logger.error({ transferId }, describe(stored.failure))
     return stored.ok
   }

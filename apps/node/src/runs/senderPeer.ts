@@ -12,6 +12,7 @@ import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { RangePair } from '@godwit/protocol/rangeSet'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
@@ -172,6 +173,7 @@ export class SenderPeer {
             trains: report.trains,
           })
           session.number = sessionNumberOf(opened)
+          crashPoint('sessionOpenedAppended')
           await execute({
             type: 'offer',
             receiver,
@@ -219,6 +221,7 @@ export class SenderPeer {
         await this.#giveUp({ code: 'ERR_DECLINED' })
         return
       case 'durable': {
+        crashPoint('durableAckTaken')
         const { sinceMs, rttUs, lost, retransmitted, corrupted } = stats
         const rate = Math.round((report.bytes * 1000) / sinceMs)
         await execute({
@@ -228,6 +231,7 @@ export class SenderPeer {
           bytesOf,
           stats: { sinceMs, rttUs, rate, lost, retransmitted, corrupted },
         })
+        crashPoint('durableAckAppended')
         return
       }
       case 'retransmitRequested':
@@ -260,6 +264,7 @@ export class SenderPeer {
     plan: ChunkPlan,
   ): Promise<void> {
     const { execute, receiver, sync, context, transferId } = this.#options
+    crashPoint('completionTaken')
     await this.saved()
     await execute({ type: 'accept', receiver })
     // Whatever of its acknowledgements did not get into the log: it has given the files their names.
@@ -278,7 +283,9 @@ export class SenderPeer {
       session.close('shutdown')
       return
     }
+    crashPoint('completionAppended')
     session.command({ type: 'confirmCompletion' })
+    crashPoint('completionConfirmed')
     this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
   }
 

@@ -10,6 +10,7 @@ import { GUESSES_MAX_GENERATED, GUESSES_MAX_PASSWORD, ROOM_IDLE_TTL_MS } from '@
 import type { RoomCommandInput, RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { generateWords } from '@godwit/protocol/words'
 import { Secret } from '../crypto/secret.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { retryPauseMs } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
@@ -165,6 +166,7 @@ export class SenderRoomLink {
       ...(record.roomName === null ? {} : { name: record.roomName }),
     })
     if (!opened.ok) return opened
+    crashPoint('roomAnswered')
     this.#client = client
     this.#roomId = opened.value.roomId
     const recorded = await this.#options.execute({
@@ -177,6 +179,7 @@ export class SenderRoomLink {
       ...(this.#wasLost ? { isAnother: true } : {}),
     })
     if (!recorded.ok) return recorded
+    crashPoint('roomEnteredAppended')
     this.#wasLost = false
     return ok(client)
   }
