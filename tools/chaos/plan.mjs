@@ -1,6 +1,7 @@
 /** What happens in a run: which faults, to whom and when. Everything follows from the seed. */
 import { CRASH_POINTS } from '../../apps/node/dist/lifecycle/crashPoint.js'
 import { Chance } from './random.mjs'
+import { SHAPE_NAMES, shapeOf } from './shapes.mjs'
 
 /**
  * @typedef {import('./network.mjs').Side} Side
@@ -8,7 +9,7 @@ import { Chance } from './random.mjs'
  *   bytes: number, withNode: boolean }} Fault - `at`: when the receiver has this share of the bytes (below 0: as soon as
  *   both were told of the transfer) and `delayMs` have passed; `ms`: how long it lasts; `point` and `passes`: of a crash
  *   point; `bytes`: of a tail that is cut off; `withNode`: whether the node dies too.
- * @typedef {{ seed: number, isLarge: boolean, isOwnRendezvous: boolean, faults: Fault[] }} Plan
+ * @typedef {{ seed: number, shape: string, isOwnRendezvous: boolean, faults: Fault[] }} Plan
  * @typedef {{ kinds?: readonly string[] | undefined, isLong: boolean, hasNetwork: boolean, hasLarge: boolean }} PlanOptions
  */
 
@@ -37,8 +38,21 @@ export const KILLS = KINDS.map(([, kind]) => kind).filter((kind) => /^kill|^cras
 export const FAULT_KINDS = KINDS.map(([, kind]) => kind)
 const NETWORK_KINDS = ['linkDown', 'changeAddress']
 
-/** Points that are passed once per chunk, checkpoint or file: any of their first passes may be the one. */
-const REPEATED = /^(chunk|parts|durable|fileHashed|finalize: (file|part|folder made)|resumptionStored|sessionOpened)/
+/** Points that are passed more than once in a run: any of their first passes may be the one. @type {Record<string, number>} */
+const PASSES_MAX = {
+  resumptionStored: 2,
+  chunkWritten: 5,
+  partsSynced: 3,
+  chunkHashesSynced: 3,
+  chunksAckedAppended: 3,
+  durableAckHandedOver: 3,
+  durableAckTaken: 3,
+  durableAckAppended: 3,
+}
+/** Points that only what is in folders passes. */
+const FOLDERS_ONLY = /^finalize: (folder|file in its folder)/
+/** Points that only files beside folders pass. */
+const FILES_ONLY = /^finalize: (file published|part unlinked)/
 /** Points that only one side passes. */
 const SENDER_ONLY = [
   'durableAckTaken',
@@ -65,7 +79,7 @@ export function planOf(seed, { kinds, isLong, hasNetwork, hasLarge }) {
   // The first draw of neighbouring seeds is alike.
   for (let n = 0; n < 8; n++) chance.next()
   const isOwnRendezvous = chance.happens(0.4)
-  const isLarge = chance.happens(0.06) && hasLarge
+  const shape = chance.happens(0.06) && hasLarge ? 'large' : chance.pick(SHAPE_NAMES)
   const count = chance.weighted([
     [70, 1],
     [20, 2],
@@ -79,22 +93,27 @@ export function planOf(seed, { kinds, isLong, hasNetwork, hasLarge }) {
       !(isOwnRendezvous && kind === 'changeAddress'),
   )
   const faults = Array.from({ length: count }, () =>
-    drawFault(chance, chance.weighted(usable.length > 0 ? usable : KINDS), isLong),
+    drawFault(chance, chance.weighted(usable.length > 0 ? usable : KINDS), isLong, shape),
   )
   faults.sort((a, b) => a.at.fraction - b.at.fraction)
   // A node looks for one planned crash at a time.
   const seen = new Set()
   return {
     seed,
-    isLarge,
+    shape,
     isOwnRendezvous,
     faults: faults.filter(({ kind, side }) => kind !== 'crashPoint' || (!seen.has(side) && seen.add(side))),
   }
 }
 
-/** @param {Chance} chance @param {string} kind @param {boolean} isLong @returns {Fault} */
-function drawFault(chance, kind, isLong) {
-  const point = chance.pick(CRASH_POINTS.filter((name) => !OUT_OF_REACH.includes(name)))
+/** @param {Chance} chance @param {string} kind @param {boolean} isLong @param {string} shape @returns {Fault} */
+function drawFault(chance, kind, isLong, shape) {
+  const { hasFolders, hasFiles } = shapeOf(shape)
+  const reached = CRASH_POINTS.filter(
+    (name) =>
+      !OUT_OF_REACH.includes(name) && (hasFolders || !FOLDERS_ONLY.test(name)) && (hasFiles || !FILES_ONLY.test(name)),
+  )
+  const point = chance.pick(reached)
   const side = /** @type {Side} */ (chance.pick(['sender', 'receiver']))
   return {
     kind,
@@ -105,18 +124,21 @@ function drawFault(chance, kind, isLong) {
           ? -1
           : chance.weighted([
               [15, -1],
-              [70, chance.next() * 0.9],
+              [70, chance.next() * 0.7],
               [15, 0.999],
             ]),
       delayMs: chance.below(400),
     },
     ms: isLong ? chance.between(40_000, 70_000) : chance.between(300, kind === 'stopRedis' ? 2000 : 4000),
     point,
-    passes: REPEATED.test(point) ? chance.between(1, point === 'resumptionStored' ? 2 : 4) : 1,
+    passes: chance.between(1, PASSES_MAX[point] ?? 1),
     bytes: chance.between(1, 3000),
     withNode: chance.happens(0.4),
   }
 }
+
+/** Whether a side's log loses events in this plan. @param {Plan} plan @param {Side} side */
+export const losesLog = (plan, side) => plan.faults.some((fault) => fault.side === side && /^redis/.test(fault.kind))
 
 /** One line for a fault, for people. @param {Fault} fault */
 export function describeFault({ kind, side, at, ms, point, passes, bytes, withNode }) {

@@ -10,6 +10,7 @@ import { differences } from './checkers/filesEqual.mjs'
 import { claimsNotHeld } from './checkers/logWithinDisk.mjs'
 import { collectSecrets, searchSecrets, sizesOf } from './checkers/noSecrets.mjs'
 import { arm, disarm, hasFired, inflict } from './faults.mjs'
+import { losesLog } from './plan.mjs'
 import { Chance } from './random.mjs'
 import { makeCargo } from './shapes.mjs'
 
@@ -79,7 +80,7 @@ class ChaosRun {
   /** @returns {Promise<RunResult>} */
   async go() {
     const { world, plan, stage } = this
-    const cargo = makeCargo(this.input, new Chance(plan.seed ^ 0x5eed), plan.isLarge)
+    const cargo = makeCargo(this.input, new Chance(plan.seed ^ 0x5eed), plan.shape)
     this.cargo = cargo
     mkdirSync(this.output)
     const before = {
@@ -110,6 +111,7 @@ class ChaosRun {
         sender: await world.sender.view(this.#ids.sender),
         receiver: await world.receiver.view(this.#ids.receiver),
       },
+      ended: { sender: this.#ended('sender'), receiver: this.#ended('receiver') },
       missingAtCompletion: this.#missing,
       claimsNotHeld: this.#claims,
       stored: {
@@ -275,8 +277,21 @@ class ChaosRun {
 
   #isSettled() {
     const last = this.#samples.at(-1)
-    if (last?.sender === undefined || last.receiver === undefined) return false
-    return FINAL.includes(last.sender.state) && FINAL.includes(last.receiver.state)
+    return /** @type {const} */ (['sender', 'receiver']).every((side) => {
+      const view = last?.[side]
+      if (view !== undefined) return FINAL.includes(view.state)
+      return losesLog(this.plan, side) && this.#ended(side) === 'completed'
+    })
+  }
+
+  /** What a side's record says of the transfer's end. @param {import('./network.mjs').Side} side @returns {string | null} */
+  #ended(side) {
+    try {
+      const file = join(this.world[side].dataDir, 'transfers', `${this.#ids[side]}.json`)
+      return JSON.parse(readFileSync(file, 'utf8')).ended
+    } catch {
+      return null
+    }
   }
 
   /**

@@ -62,14 +62,23 @@ function noise(bytes, chance) {
   return new Uint8Array(words.buffer, 0, bytes)
 }
 
+/** Names of the shapes, but for the large one. */
+export const SHAPE_NAMES = Object.keys(SHAPES)
+
+/** Whether a shape has folders, and files beside them. @param {string} name */
+export const shapeOf = (name) => ({
+  hasFolders: ['manySmall', 'severalPaths', 'emptyFiles'].includes(name),
+  hasFiles: name !== 'manySmall',
+})
+
 /**
  * Makes what a run sends in `folder`, which is new.
  *
- * @param {string} folder @param {import('./random.mjs').Chance} chance @param {boolean} isLarge @returns {Cargo}
+ * @param {string} folder @param {import('./random.mjs').Chance} chance @param {string} name - of the shape. @returns {Cargo}
  */
-export function makeCargo(folder, chance, isLarge) {
+export function makeCargo(folder, chance, name) {
   mkdirSync(folder, { recursive: true })
-  const name = isLarge ? 'large' : chance.pick(Object.keys(SHAPES))
+  const isLarge = name === 'large'
   const make = isLarge ? LARGE : SHAPES[name]
   make(folder, chance)
   const paths = readdirSync(folder).map((entry) => join(folder, entry))

@@ -102,6 +102,8 @@ export const ROOM_MAX_TTL_MS = 7 * 24 * 3_600_000
 export const ROOM_MAX_JOINS = 20_000
 /** Receivers that left and whom a room still knows, so that a repeated join or a late guess finds them. */
 export const ROOM_MAX_DEPARTED = 256
+/** Milliseconds that a receiver waits for its sender to open a room again that the rendezvous has lost. */
+export const ROOM_LOST_PATIENCE_MS = 600_000
 /** Milliseconds that a closed room is kept, so that whoever comes late is told that it was closed. */
 export const ROOM_CLOSED_TTL_MS = 3_600_000
 /** Milliseconds for a whole handshake, from admission to the last message. */

@@ -18,6 +18,11 @@ export const openRoomInput = z.object({
   capacity: z.number().int().min(1).max(ROOM_MAX_CAPACITY),
   /** A user's own public name; without one the rendezvous gives out a nameplate. */
   name: nameplateSchema.optional(),
+  /** The number that the room had before the rendezvous lost it: given out again if it is free. */
+  nameplate: z
+    .string()
+    .regex(/^[1-9][0-9]{0,5}$/)
+    .optional(),
   guessesMax: z.number().int().min(1).max(1000).default(GUESSES_MAX_GENERATED),
 })
 export const openRoomOutput = z.object({
@@ -65,7 +70,15 @@ export const postInput = z.object({
 })
 
 /** `rooms.watch` (subscription over SSE; bearer: owner's or receiver's token; tracked by `cursor`). */
-export const watchRoomInput = z.object({ roomId: roomIdSchema, lastEventId: z.string().max(64).optional() })
+export const watchRoomInput = z.object({
+  roomId: roomIdSchema,
+  lastEventId: z.string().max(64).optional(),
+  /**
+   * Events are told from behind this version on, where that is earlier than `lastEventId` says; messages are not. A node
+   * whose log lost its end has dealt with more than it knows.
+   */
+  afterEvent: z.number().int().nonnegative().optional(),
+})
 
 /**
  * What a watcher gets, oldest first, each tracked by an opaque cursor. The owner gets every event and the messages to

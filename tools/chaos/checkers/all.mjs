@@ -19,6 +19,7 @@ import { sentAgain } from './sentAgain.mjs'
  * @property {string} output - the folder that received.
  * @property {{ sender: any, receiver: any }[]} samples - both sides' views, again and again; undefined where one was silent.
  * @property {{ sender: any, receiver: any }} last
+ * @property {Record<import('../network.mjs').Side, string | null>} ended - what each side's record says of its end.
  * @property {string[]} missingAtCompletion - differences when a side first said completed.
  * @property {string[]} claimsNotHeld
  * @property {Record<import('../network.mjs').Side, import('./eventsFold.mjs').StoredTransfer>} stored

@@ -145,6 +145,11 @@ export class Staging {
     )
   }
 
+  /** Whether a transfer has a staging folder. Rejects with the system's error where that cannot be seen. */
+  static isThere(outputDir: string, transferId: string): Promise<boolean> {
+    return exists(new StagingLayout(outputDir, transferId).dir)
+  }
+
   /** Removes a transfer's staging folder, after its files have their names or when it was cancelled. Idempotent. */
   static async discard(outputDir: string, transferId: string): Promise<Result<void>> {
     const layout = new StagingLayout(outputDir, transferId)

@@ -58,7 +58,13 @@ export class RendezvousClient {
   /** Opens the room of `token`, or finds it open. ERR_ROOM_NAME_TAKEN, ERR_ROOM_CLOSED, ERR_RENDEZVOUS_*. */
   async open(
     token: string,
-    input: { readonly capacity: number; readonly name?: string; readonly guessesMax?: number },
+    input: {
+      readonly capacity: number
+      readonly name?: string
+      /** Of a room without a name that the rendezvous may have lost: what its code says. */
+      readonly nameplate?: string
+      readonly guessesMax?: number
+    },
   ): Promise<Result<OpenedRoom>> {
     const opened = await this.#call(openRoomOutput, (signal) =>
       this.#rpc.rooms.open.mutate({ ...input }, { context: { token }, signal }),
@@ -103,7 +109,8 @@ export class RendezvousClient {
 
   /**
    * The room's events and the messages to the holder of `token`, from behind `lastEventId` on (undefined: from the
-   * beginning). Connects again by itself for as long as it takes; see `watchRoom`.
+   * beginning; events already from behind `afterEvent` on, where that is earlier). Connects again by itself for as long
+   * as it takes; see `watchRoom`.
    */
   watch(
     roomId: string,
@@ -111,6 +118,7 @@ export class RendezvousClient {
     lastEventId: string | undefined,
     signal: AbortSignal,
     onConnection?: (failure: Failure | undefined) => void,
+    afterEvent?: number,
   ): AsyncIterable<Result<WatchedItem>> {
     return watchRoom({
       rpc: this.#rpc,
@@ -121,6 +129,7 @@ export class RendezvousClient {
       signal,
       random: this.#random,
       ...(onConnection === undefined ? {} : { onConnection }),
+      ...(afterEvent === undefined ? {} : { afterEvent }),
     })
   }
 

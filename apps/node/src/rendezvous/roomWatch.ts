@@ -24,6 +24,8 @@ export interface WatchRoomOptions {
   readonly token: string
   /** The cursor of the last item that was dealt with; undefined to begin at the beginning. */
   readonly lastEventId: string | undefined
+  /** Version of the last event that was dealt with, where that may be less than the cursor says. */
+  readonly afterEvent?: number
   readonly signal: AbortSignal
   /** 0 ≤ x < 1. */
   readonly random: () => number
@@ -45,10 +47,11 @@ const BACKLOG_MAX = 1024
 export async function* watchRoom(options: WatchRoomOptions): AsyncGenerator<Result<WatchedItem>, void, undefined> {
   const { signal, onConnection } = options
   let cursor = options.lastEventId
+  let { afterEvent } = options
   let failures = 0
   while (!signal.aborted) {
     const startedAt = performance.now()
-    const stream = openStream(options, cursor)
+    const stream = openStream(options, cursor, afterEvent)
     let broken: Failure | undefined
     try {
       for (;;) {
@@ -56,6 +59,7 @@ export async function* watchRoom(options: WatchRoomOptions): AsyncGenerator<Resu
         if (part.type === 'item') {
           failures = 0
           cursor = part.watched.cursor
+          afterEvent = undefined
           yield ok(part.watched)
         } else if (part.type === 'broken') {
           broken = part.failure
@@ -96,7 +100,7 @@ interface Stream {
 const trackedItem = z.object({ id: z.string().min(1).max(64), data: roomFeedItemSchema })
 
 /** One connection. It never connects again by itself. */
-const openStream = (options: WatchRoomOptions, cursor: string | undefined): Stream => {
+const openStream = (options: WatchRoomOptions, cursor: string | undefined, afterEvent: number | undefined): Stream => {
   const { rpc, host, roomId, token, signal, onConnection } = options
   const parts: WatchedItem[] = []
   let end: Part | undefined
@@ -115,7 +119,11 @@ const openStream = (options: WatchRoomOptions, cursor: string | undefined): Stre
   const onAbort = (): void => finish({ type: 'ended' })
   const connectTimer = setTimeout(() => broken(unreachable), CONNECT_TIMEOUT_MS)
   signal.addEventListener('abort', onAbort, { once: true })
-  const input = cursor === undefined ? { roomId } : { roomId, lastEventId: cursor }
+  const input = {
+    roomId,
+    ...(cursor === undefined ? {} : { lastEventId: cursor }),
+    ...(afterEvent === undefined ? {} : { afterEvent }),
+  }
   const subscription = rpc.rooms.watch.subscribe(input, {
     context: { token },
     onData: (received) => {

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
-import { ROOM_IDLE_TTL_MS } from '@godwit/protocol/limits'
+import { ROOM_IDLE_TTL_MS, ROOM_LOST_PATIENCE_MS } from '@godwit/protocol/limits'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { Secret } from '../crypto/secret.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
@@ -35,6 +35,8 @@ export class ReceiverRoomLink {
   #receiver = ''
   #hasLeft = false
   #failures = 0
+  /** Since when the rendezvous does not know our room; undefined while it does. */
+  #lostAt: number | undefined
   #retryTimer: NodeJS.Timeout | undefined
 
   constructor(options: ReceiverRoomLinkOptions) {
@@ -67,10 +69,12 @@ export class ReceiverRoomLink {
     const joined = await client.join(token, nameplate)
     if (!joined.ok) {
       context.logger.warn({ transferId }, `not in the room yet: ${describe(joined.failure)}`)
-      return this.#retryLater(joined.failure) ? ok(false) : joined
+      const isWaitedFor = joined.failure.code === 'ERR_ROOM_NOT_FOUND' && (await this.#waitsForRoom(secrets.value))
+      return this.#retryLater(joined.failure, isWaitedFor) ? ok(false) : joined
     }
     crashPoint('roomAnswered')
     this.#failures = 0
+    this.#lostAt = undefined
     clearTimeout(this.#retryTimer)
     const { roomId, receiver } = joined.value
     this.#receiver = receiver
@@ -78,11 +82,12 @@ export class ReceiverRoomLink {
     const recorded = await execute({ ...entered, receiver })
     if (!recorded.ok) return recorded
     crashPoint('roomEnteredAppended')
+    const keeping = await cursorKeeping(context, transferId, roomId)
     this.#link = new RoomLink({
       client,
       roomId,
       token,
-      ...cursorKeeping(context.records, transferId, roomId),
+      ...keeping,
       onItem,
       onGone,
       onTrouble: (trouble) => context.logger.info({ transferId }, trouble),
@@ -124,9 +129,19 @@ export class ReceiverRoomLink {
     await this.#link?.stop()
   }
 
+  /** Whether the room was there and may be again: a rendezvous has lost it, and its owner has not noticed yet. */
+  async #waitsForRoom({ resumptions }: TransferSecrets): Promise<boolean> {
+    const { context, transferId } = this.#options
+    const transfer = (await context.log.read(transferId))?.transfer
+    const hasRoom = transfer !== undefined && transfer.status !== 'none' && transfer.run.room !== undefined
+    if (!hasRoom && Object.keys(resumptions).length === 0) return false
+    this.#lostAt ??= performance.now()
+    return performance.now() - this.#lostAt < ROOM_LOST_PATIENCE_MS
+  }
+
   /** False for what waiting cannot mend. One try at a time is due, however often somebody asks in between. */
-  #retryLater(failure: Failure): boolean {
-    if (!isMendedByWaiting(failure)) return false
+  #retryLater(failure: Failure, isWaitedFor = false): boolean {
+    if (!isWaitedFor && !isMendedByWaiting(failure)) return false
     this.#failures += 1
     clearTimeout(this.#retryTimer)
     this.#retryTimer = setTimeout(this.#options.retry, retryPauseMs(this.#failures, Math.random))

@@ -53,7 +53,7 @@ export class ReceiverRun implements Run {
       execute: (command) => this.#execute(command),
       onItem: (item) => this.#serial.run(() => this.#onItem(item)),
       onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
-      retry: () => this.#spawn(() => this.#sync()),
+      retry: () => this.#spawn(() => (this.#data.isOpen ? this.#enterAgain() : this.#sync())),
     })
     this.#data = new ReceiverData({
       ...shared,
@@ -253,7 +253,18 @@ export class ReceiverRun implements Run {
   async #onRoomGone(failure: Failure): Promise<void> {
     if (failure.code !== 'ERR_ROOM_NOT_FOUND') return this.#onRoomEnd(failure)
     this.#room.forget(true)
-    await this.#sync()
+    if (this.#data.isOpen) await this.#enterAgain()
+    else await this.#sync()
+  }
+
+  /**
+   * The session that runs needs no room. But should the sender have died with its rendezvous, it is by the room that it
+   * asks us to come, long before the session is found dead. What keeps us out counts when the session has ended.
+   */
+  async #enterAgain(): Promise<void> {
+    const record = this.#context.records.get(this.transferId)
+    if (this.#isStopped || this.#isOver || this.#roomEnd !== undefined || record === undefined) return
+    await this.#room.enter(record)
   }
 
   /** The sender has no session with us: the one that we have is dead, whatever its timers say. */

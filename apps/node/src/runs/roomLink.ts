@@ -5,11 +5,10 @@
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Failure } from '@godwit/protocol/errors'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
-import type { TransferRecords } from '../records/transferRecord.js'
 import { retryPauseMs } from '../rendezvous/backoff.js'
 import { describe } from '../transfers/transferLog.js'
 import { FeedPace } from './feedPace.js'
-import type { Rendezvous } from './runContext.js'
+import type { Rendezvous, RunContext } from './runContext.js'
 
 /** Tries of one message; a handshake that loses one begins again anyway. */
 const POST_TRIES = 3
@@ -27,6 +26,8 @@ export interface RoomLinkOptions {
   readonly token: string
   /** Where the last run of this transfer was in the feed. */
   readonly cursor: string | undefined
+  /** Version of the last event of the room that the log has taken in: it may have lost some that the cursor covers. */
+  readonly afterEvent: number
   /** Keeps the cursor of a message before it is dealt with: an old handshake message must never be taken in again. */
   readonly saveCursor: (cursor: string) => void
   readonly onItem: (item: RoomFeedItem) => Promise<void>
@@ -43,11 +44,14 @@ export class RoomLink {
   #watching: Promise<void> | undefined
   /** Behind what was dealt with. */
   #cursor: string | undefined
+  /** Undefined once the cursor is of this life, in which nothing is lost unnoticed. */
+  #afterEvent: number | undefined
   #posts = 0
 
   constructor(options: RoomLinkOptions) {
     this.#options = options
     this.#cursor = options.cursor
+    this.#afterEvent = options.afterEvent
   }
 
   start(): void {
@@ -103,7 +107,7 @@ export class RoomLink {
     const onReachable = (failure: Failure | undefined): void => {
       if (failure !== undefined) onTrouble(describe(failure))
     }
-    for await (const result of client.watch(roomId, token, this.#cursor, signal, onReachable)) {
+    for await (const result of client.watch(roomId, token, this.#cursor, signal, onReachable, this.#afterEvent)) {
       if (signal.aborted) return
       if (!result.ok) {
         onGone(result.failure)
@@ -117,23 +121,28 @@ export class RoomLink {
       if (item.kind === 'message') {
         saveCursor(cursor)
         this.#cursor = cursor
+        this.#afterEvent = undefined
       }
       await onItem(item)
       // Of events only in memory: they are behind every message that was dealt with, and come again after a restart.
       this.#cursor = cursor
+      this.#afterEvent = undefined
       onDealtWith()
     }
   }
 }
 
-/** Keeps the cursor in the transfer's record, for one room: another room begins anew. */
-export const cursorKeeping = (
-  records: TransferRecords,
+/** Keeps the cursor in the transfer's record, for one room: another room begins anew. What events are known the log says. */
+export const cursorKeeping = async (
+  { records, log }: Pick<RunContext, 'records' | 'log'>,
   transferId: string,
   roomId: string,
-): Pick<RoomLinkOptions, 'cursor' | 'saveCursor'> => {
+): Promise<Pick<RoomLinkOptions, 'cursor' | 'afterEvent' | 'saveCursor'>> => {
   const kept = records.readCursor(transferId)
+  const transfer = (await log.read(transferId))?.transfer
+  const room = transfer === undefined || transfer.status === 'none' ? undefined : transfer.run.room
   return {
+    afterEvent: room?.roomId === roomId ? room.mirroredVersion : 0,
     cursor: kept?.roomId === roomId ? kept.cursor : undefined,
     saveCursor: (cursor) => records.writeCursor(transferId, { roomId, cursor }),
   }

@@ -64,6 +64,13 @@ export class SenderConnector {
     })
   }
 
+  /** Whether the two sides have paired before. */
+  async hasPaired(): Promise<boolean> {
+    const { context, transferId, receiver } = this.#options
+    const secrets = await context.secrets.read(transferId)
+    return secrets.ok && secrets.value !== null && resumptionOf(secrets.value, receiver) !== null
+  }
+
   /** Asks the receiver to come for a session. Resolves when that was left for it, or could not be. */
   async wake(): Promise<void> {
     const { context, transferId, receiver, post } = this.#options

@@ -79,6 +79,11 @@ export class SenderPeer {
     if (this.#session === undefined || this.#isClosing) await this.#connector.wake()
   }
 
+  /** The same for one with which the code has been used: whoever has just come begins by itself. */
+  async wakeIfPaired(): Promise<void> {
+    if (await this.#connector.hasPaired()) await this.wake()
+  }
+
   /**
    * Compares the session that runs with the one that the log knows: a pause that was lifted before anybody looked has
    * ended it there, so it ends here.
@@ -282,6 +287,11 @@ export class SenderPeer {
       context.logger.warn({ transferId }, `a completion was not recorded: ${describe(completed.failure)}`)
       session.close('shutdown')
       return
+    }
+    // Before the receiver is told, and lets go: nobody else could tell a log that is built again.
+    const receiversDone = context.records.get(transferId)?.receiversDone ?? []
+    if (!receiversDone.includes(receiver)) {
+      context.records.update(transferId, { receiversDone: [...receiversDone, receiver] })
     }
     crashPoint('completionAppended')
     session.command({ type: 'confirmCompletion' })

@@ -66,11 +66,12 @@ export class SenderRoomLink {
     }
     this.#failures = 0
     clearTimeout(this.#retryTimer)
+    const keeping = await cursorKeeping(context, transferId, this.#roomId)
     const link = new RoomLink({
       client: opened.value,
       roomId: this.#roomId,
       token: this.#token,
-      ...cursorKeeping(context.records, transferId, this.#roomId),
+      ...keeping,
       onItem,
       onGone,
       onTrouble: (trouble) => context.logger.info({ transferId }, trouble),
@@ -164,15 +165,20 @@ export class SenderRoomLink {
       capacity: record.capacity,
       guessesMax: guessesMax(record),
       ...(record.roomName === null ? {} : { name: record.roomName }),
+      ...(record.roomName === null && record.nameplate !== null ? { nameplate: record.nameplate } : {}),
     })
     if (!opened.ok) return opened
     crashPoint('roomAnswered')
     this.#client = client
     this.#roomId = opened.value.roomId
+    const { nameplate } = opened.value
+    // The code that is out carries it: should rendezvous and log lose the room, it is opened under the same.
+    const { records } = this.#options.context
+    if (record.nameplate !== nameplate) records.update(this.#options.transferId, { nameplate })
     const recorded = await this.#options.execute({
       type: 'enterRoom',
       roomId: opened.value.roomId,
-      nameplate: opened.value.nameplate,
+      nameplate,
       rendezvousUrl: client.url,
       advertise,
       receiver: null,

@@ -223,6 +223,8 @@ export class SenderRun implements Run {
     const event = mirroredEventOf(item)
     if (event === undefined) return
     const mirrored = await this.#execute({ type: 'mirrorRoomEvent', event })
+    // One that was admitted before the log lost it may have a session that died: it does not come by itself.
+    if (event.type === 'ReceiverAdmitted' && mirrored.ok) await this.#peerOf(event.data.receiver).wakeIfPaired()
     if (event.type === 'ReceiverLeft' && mirrored.ok) {
       await this.#peerOf(event.data.receiver).onLeft(event.data.reason === 'left')
     }

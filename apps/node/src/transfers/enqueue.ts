@@ -185,6 +185,7 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   peerName: '',
   verification: '',
   ended: null,
+  receiversDone: [],
   isCompletionKnown: false,
 })
 

@@ -75,7 +75,12 @@ export class RoomService {
    */
   async open(
     token: string,
-    input: { readonly capacity: number; readonly name?: string | undefined; readonly guessesMax: number },
+    input: {
+      readonly capacity: number
+      readonly name?: string | undefined
+      readonly nameplate?: string | undefined
+      readonly guessesMax: number
+    },
     mayOpen: (roomId: string) => boolean,
   ): Promise<Result<OpenedRoom>> {
     const { rooms, directory, options, now, openRooms } = this.#deps
@@ -93,7 +98,7 @@ export class RoomService {
     const expiresAt = now() + options.roomMaxTtlMs
     // On the sweep's list first: whatever fails from here on, the sweep finds it.
     await this.#noteOwner(roomId, expiresAt)
-    const nameplate = await this.#claimNameplate(roomId, input.name)
+    const nameplate = await this.#claimNameplate(roomId, input.name, input.nameplate)
     if (nameplate === undefined) {
       await directory.unschedule(roomId)
       this.#notedAt.delete(roomId)
@@ -250,12 +255,17 @@ export class RoomService {
   }
 
   /** A nameplate that leads to this room; undefined where a name is taken or no number was free. */
-  async #claimNameplate(roomId: string, name: string | undefined): Promise<string | undefined> {
+  async #claimNameplate(
+    roomId: string,
+    name: string | undefined,
+    before: string | undefined,
+  ): Promise<string | undefined> {
     const { directory, options } = this.#deps
     const ttlMs = options.roomMaxTtlMs + options.roomClosedTtlMs
     if (name === undefined) {
       for (let tries = 0; tries < NAMEPLATE_TRIES_MAX; tries += 1) {
-        const nameplate = String(randomInt(1, NAMEPLATE_MAX + 1))
+        const drawn = String(randomInt(1, NAMEPLATE_MAX + 1))
+        const nameplate = tries === 0 ? (before ?? drawn) : drawn
         if ((await directory.claim(nameplate, roomId, ttlMs)) === roomId) return nameplate
       }
       return undefined

@@ -63,12 +63,13 @@ export const createRoomsRouter = (trpc: Trpc) => {
 
     watch: procedure.input(watchRoomInput).subscription(async function* ({
       ctx: { deps, token, addressKey },
-      input: { roomId, lastEventId },
+      input: { roomId, lastEventId, afterEvent },
       signal,
     }): AsyncGenerator<TrackedEnvelope<RoomFeedItem>, void, undefined> {
       const { member } = valueOrThrow(await deps.service.authorize(token, roomId))
-      const position = parseCursor(lastEventId)
-      if (position === undefined) throw trpcErrorOf({ code: 'ERR_USAGE' })
+      const cursor = parseCursor(lastEventId)
+      if (cursor === undefined) throw trpcErrorOf({ code: 'ERR_USAGE' })
+      const position = { ...cursor, version: Math.min(cursor.version, afterEvent ?? cursor.version) }
       if (!deps.limits.watchers.enter(addressKey)) throw trpcErrorOf({ code: 'ERR_RENDEZVOUS_REFUSED' })
       const ended = AbortSignal.any(signal === undefined ? [deps.stopping] : [signal, deps.stopping])
       const note = (): void => {
@@ -82,8 +83,8 @@ export const createRoomsRouter = (trpc: Trpc) => {
       }
       try {
         for await (const entry of feedOf(deps.feed, roomId, member, position, ended)) {
-          const { cursor, item } = valueOrThrow(entry)
-          yield tracked(cursor, item)
+          const next = valueOrThrow(entry)
+          yield tracked(next.cursor, next.item)
         }
       } finally {
         clearInterval(noting)

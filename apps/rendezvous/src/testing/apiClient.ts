@@ -31,7 +31,12 @@ export interface ApiClient {
   mutate(path: string, token: string | undefined, input?: unknown, forwardedFor?: string): Promise<Answer>
   query(path: string): Promise<Answer>
   /** The stream of `rooms.watch`: its parts but pings, up to and with its end. `return` closes it. */
-  watch(roomId: string, token: string, lastEventId?: string): AsyncGenerator<SeenEvent, void, undefined>
+  watch(
+    roomId: string,
+    token: string,
+    lastEventId?: string,
+    afterEvent?: number,
+  ): AsyncGenerator<SeenEvent, void, undefined>
 }
 
 export const apiClient = (url: string): ApiClient => {
@@ -57,8 +62,8 @@ export const apiClient = (url: string): ApiClient => {
         }),
       ),
     query: async (path) => answerOf(await fetch(`${url}/trpc/${path}`)),
-    async *watch(roomId, token, lastEventId) {
-      const input = encodeURIComponent(JSON.stringify({ roomId, lastEventId }))
+    async *watch(roomId, token, lastEventId, afterEvent) {
+      const input = encodeURIComponent(JSON.stringify({ roomId, lastEventId, afterEvent }))
       const aborter = new AbortController()
       try {
         const response = await fetch(`${url}/trpc/rooms.watch?input=${input}`, {

@@ -146,6 +146,21 @@ export const describeRendezvousContract = (
       }
     })
 
+    test('events are told again from where a watcher knows them, messages are not', async () => {
+      const [owner, receiver] = [newToken(), newToken()]
+      const { roomId, nameplate } = await openRoom(owner)
+      await joinRoom(receiver, nameplate)
+      await post(receiver, roomId, '1')
+      await post(receiver, roomId, '2')
+      await command(owner, roomId, { type: 'lock' })
+      const all = await takeItems(server.api.watch(roomId, owner), 5)
+      const again = await takeItems(server.api.watch(roomId, owner, all[4]?.id, 0), 3)
+      expect(again.map(tell)).toEqual(['RoomOpened', 'ReceiverJoined', 'RoomLocked'])
+      // Never further than the cursor says.
+      const behind = await takeItems(server.api.watch(roomId, owner, all[1]?.id, 3), 3)
+      expect(behind).toEqual(all.slice(2))
+    })
+
     test('who watches sees what comes, while it comes', async () => {
       const [owner, receiver] = [newToken(), newToken()]
       const { roomId, nameplate } = await openRoom(owner)

@@ -124,7 +124,7 @@ export class MemoryRooms {
     }
     return {
       url,
-      open: (token, { capacity, name, guessesMax = 20 }) => {
+      open: (token, { capacity, name, nameplate: before, guessesMax = 20 }) => {
         this.openings += 1
         this.#wake()
         return call(() => {
@@ -133,7 +133,8 @@ export class MemoryRooms {
           if (room.state.status === 'closed') return fail('ERR_ROOM_CLOSED')
           this.#rooms.set(roomId, room)
           const known = room.state.status === 'none' ? undefined : room.state.nameplate
-          const nameplate = known ?? name ?? String(this.#nextPlate++)
+          const isFree = before !== undefined && !this.#plates.has(before)
+          const nameplate = known ?? name ?? (isFree ? before : String(this.#nextPlate++))
           this.#plates.set(nameplate, roomId)
           const expiresAt = Number.MAX_SAFE_INTEGER
           room.execute({ type: 'open', nameplate, capacity, guessesMax, ownerTokenHash: token, expiresAt })
@@ -153,7 +154,8 @@ export class MemoryRooms {
       leave: (token, roomId) =>
         call(() => versionOf(this.#rooms.get(roomId)?.execute({ type: 'leave', receiver: receiverOf(token) }))),
       post: (token, roomId, body, to) => call(() => this.#post(token, roomId, body, to)),
-      watch: (roomId, token, cursor, signal) => this.#watch(roomId, token, cursor, signal, isAlive),
+      watch: (roomId, token, cursor, signal, _onConnection, afterEvent) =>
+        this.#watch(roomId, token, cursor, signal, isAlive, afterEvent),
       addressQuestion: async () => {
         this.questions += 1
         const question = this.questions
@@ -181,11 +183,13 @@ export class MemoryRooms {
     cursor: string | undefined,
     signal: AbortSignal,
     isAlive: () => boolean,
+    afterEvent: number | undefined,
   ): AsyncGenerator<Result<WatchedItem>, void, undefined> {
     const stop = (): void => this.#wake()
     signal.addEventListener('abort', stop)
     try {
-      for (let next = cursor === undefined ? 0 : Number(cursor) + 1; !signal.aborted; ) {
+      const begin = cursor === undefined ? 0 : Number(cursor) + 1
+      for (let next = afterEvent === undefined ? begin : 0; !signal.aborted; ) {
         if (!isAlive()) return
         const room = this.#rooms.get(roomId)
         if (this.#isReachable && (room === undefined || next > room.feed.length)) {
@@ -201,7 +205,9 @@ export class MemoryRooms {
         const item = itemFor(entry, room.state.status !== 'none' && room.state.ownerTokenHash === token, token)
         const at = String(next)
         next += 1
-        if (item !== undefined) yield ok({ cursor: at, item })
+        // What the cursor covers is told again only where it is an event that the watcher does not know.
+        const isKnown = Number(at) < begin && (item?.kind !== 'event' || item.roomVersion <= (afterEvent ?? 0))
+        if (item !== undefined && !isKnown) yield ok({ cursor: at, item })
       }
     } finally {
       signal.removeEventListener('abort', stop)
