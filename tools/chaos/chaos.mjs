@@ -15,6 +15,7 @@ import { ChaosWorld } from './world.mjs'
 const HELP = `Usage: npm run chaos -- [--runs N] [--seed S] [--kind KIND ...] [--long] [--no-network] [--json FILE]
 
   --runs N      runs (20)
+  --minutes N   no run begins after this time
   --seed S      seed of the first run; the next one has the next seed (drawn when it is not given)
   --kind KIND   only this kind of fault; may be given again. One of: ${FAULT_KINDS.join(', ')}
   --long        faults that last 40 to 70 s
@@ -32,6 +33,7 @@ async function main(cleanUp) {
   const { values } = parseArgs({
     options: {
       runs: { type: 'string', default: '20' },
+      minutes: { type: 'string' },
       seed: { type: 'string' },
       kind: { type: 'string', multiple: true },
       long: { type: 'boolean', default: false },
@@ -47,6 +49,10 @@ async function main(cleanUp) {
     return 0
   }
   const runs = wholeNumber('--runs', values.runs)
+  const endsAt =
+    values.minutes === undefined
+      ? Number.POSITIVE_INFINITY
+      : performance.now() + wholeNumber('--minutes', values.minutes) * 60_000
   const firstSeed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : wholeNumber('--seed', values.seed)
   const unknown = values.kind?.find((kind) => !FAULT_KINDS.some((known) => known === kind))
   if (unknown !== undefined) throw new UsageError(`no fault is called ${unknown}: ${FAULT_KINDS.join(', ')}`)
@@ -61,7 +67,7 @@ async function main(cleanUp) {
   const results = []
   /** @type {ChaosWorld | undefined} */
   let world
-  for (let number = 0; number < runs; number++) {
+  for (let number = 0; number < runs && performance.now() < endsAt; number++) {
     if (world !== undefined && (world.isKept || number % RUNS_PER_WORLD === 0)) {
       await world.dispose()
       world = undefined
