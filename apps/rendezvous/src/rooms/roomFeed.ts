@@ -42,16 +42,19 @@ export interface RoomFeedDeps {
 /**
  * Entries of a room from `position` on, first those there are, then each as it comes. Ends behind RoomClosed, and when
  * `signal` aborts; fails with ERR_ROOM_NOT_FOUND when the room was forgotten, or was not the one that the position
- * comes from.
+ * comes from. Events begin behind `afterEvent`, where that is earlier.
  */
 export async function* feedOf(
   deps: RoomFeedDeps,
   roomId: string,
   member: Member,
-  position: FeedPosition,
+  position: FeedPosition & { readonly afterEvent?: number | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<Result<FeedEntry>, void, undefined> {
-  let { version, messageId } = position
+  let { messageId } = position
+  let version = Math.min(position.version, position.afterEvent ?? position.version)
+  // Also where events are told again: a room that has fewer than the cursor says is another one.
+  let versionAtLeast = position.version
   let isDue = false
   let resume: (() => void) | undefined
   const wake = (): void => {
@@ -67,14 +70,16 @@ export async function* feedOf(
       const messages = await deps.mailbox.read(roomId, messageId)
       const events = await deps.rooms.eventsFrom(roomId, version + 1)
       const room = await deps.rooms.load(roomId)
-      if (room.version < version || room.state.status === 'none') {
+      if (room.version < versionAtLeast || room.state.status === 'none') {
         yield fail('ERR_ROOM_NOT_FOUND')
         return
       }
       for (const next of merged(events, messages)) {
         if (signal.aborted) return
-        if (next.kind === 'event') version = next.version
-        else messageId = next.message.id
+        if (next.kind === 'event') {
+          version = next.version
+          versionAtLeast = Math.max(version, versionAtLeast)
+        } else messageId = next.message.id
         const item = itemFor(member, next)
         if (item !== undefined) yield ok({ cursor: `${version}_${messageId}`, item })
       }

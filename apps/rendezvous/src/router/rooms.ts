@@ -67,9 +67,8 @@ export const createRoomsRouter = (trpc: Trpc) => {
       signal,
     }): AsyncGenerator<TrackedEnvelope<RoomFeedItem>, void, undefined> {
       const { member } = valueOrThrow(await deps.service.authorize(token, roomId))
-      const cursor = parseCursor(lastEventId)
-      if (cursor === undefined) throw trpcErrorOf({ code: 'ERR_USAGE' })
-      const position = { ...cursor, version: Math.min(cursor.version, afterEvent ?? cursor.version) }
+      const position = parseCursor(lastEventId)
+      if (position === undefined) throw trpcErrorOf({ code: 'ERR_USAGE' })
       if (!deps.limits.watchers.enter(addressKey)) throw trpcErrorOf({ code: 'ERR_RENDEZVOUS_REFUSED' })
       const ended = AbortSignal.any(signal === undefined ? [deps.stopping] : [signal, deps.stopping])
       const note = (): void => {
@@ -82,9 +81,9 @@ export const createRoomsRouter = (trpc: Trpc) => {
         noting = setInterval(note, deps.service.noteIntervalMs)
       }
       try {
-        for await (const entry of feedOf(deps.feed, roomId, member, position, ended)) {
-          const next = valueOrThrow(entry)
-          yield tracked(next.cursor, next.item)
+        for await (const entry of feedOf(deps.feed, roomId, member, { ...position, afterEvent }, ended)) {
+          const { cursor, item } = valueOrThrow(entry)
+          yield tracked(cursor, item)
         }
       } finally {
         clearInterval(noting)

@@ -80,6 +80,15 @@ export const describeRendezvousContract = (
       expect(items.map(tell)).toEqual(['RoomOpened', 'ReceiverJoined', 'RoomClosed completed'])
     })
 
+    test('a room that was lost gets its number again, unless another has it', async () => {
+      const [owner, other] = [newToken(), newToken()]
+      const input = { capacity: 1, guessesMax: 20, nameplate: '4711' }
+      const first = await server.api.mutate('rooms.open', owner, input)
+      expect(first).toMatchObject({ ok: true, data: { nameplate: '4711' } })
+      const second = await server.api.mutate('rooms.open', other, input)
+      expect(second).toMatchObject({ ok: true, data: { nameplate: expect.not.stringMatching(/^4711$/) } })
+    })
+
     test('two receivers, capacity 1: the second waits, is told its place, and moves up', async () => {
       const [owner, first, second, third] = [newToken(), newToken(), newToken(), newToken()]
       const { roomId, nameplate } = await openRoom(owner)

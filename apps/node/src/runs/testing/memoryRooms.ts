@@ -192,7 +192,7 @@ export class MemoryRooms {
       for (let next = afterEvent === undefined ? begin : 0; !signal.aborted; ) {
         if (!isAlive()) return
         const room = this.#rooms.get(roomId)
-        if (this.#isReachable && (room === undefined || next > room.feed.length)) {
+        if (this.#isReachable && (room === undefined || Math.max(next, begin) > room.feed.length)) {
           yield fail('ERR_ROOM_NOT_FOUND')
           return
         }
