@@ -8,11 +8,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT_SET_UP, setUp } from './setUp/setUp.mjs'
 
-const HELP = `Usage: ./test [unit | e2e] [PATTERN...]
+/** Chaos runs of `./test`, and their first seed: the same each time, so that a failure is the change's. */
+const CHAOS_RUNS = 20
+const CHAOS_SEED = 20_000
+
+const HELP = `Usage: ./test [unit | e2e | chaos] [PATTERN...]
 
   ./test            sets up what is missing, builds, checks the format and runs every test
   ./test unit       unit, property, simulator and Redis tests only
   ./test e2e        the repository's own tests and the end-to-end tests only
+  ./test chaos      ${CHAOS_RUNS} transfers between real nodes under faults: npm run chaos -- --help
   ./test PATTERN    the tests in files whose path contains PATTERN, of both kinds
 
 End-to-end tests in network namespaces need root, ip and nft. Where these are missing the tests are counted as skipped;
@@ -26,7 +31,7 @@ export async function runTests(root, args) {
     console.log(HELP)
     return 0
   }
-  const kind = args[0] === 'unit' || args[0] === 'e2e' ? args[0] : undefined
+  const kind = args[0] === 'unit' || args[0] === 'e2e' || args[0] === 'chaos' ? args[0] : undefined
   const patterns = kind === undefined ? args : args.slice(1)
   if (!(await setUp(root, { needsRedis: true, checksTypes: true }))) {
     console.log('0 passed, 1 failed')
@@ -41,8 +46,10 @@ export async function runTests(root, args) {
     outcomes.push(await check(root, 'types of the tests', [tsc, '-p', 'tests']))
     outcomes.push(await check(root, 'types of the tools', [tsc, '-p', 'tools']))
   }
-  if (kind !== 'e2e') outcomes.push(await vitest(root, 'unit', 'vitest.config.ts', patterns))
-  if (kind !== 'unit') outcomes.push(await vitest(root, 'end to end', join('tests', 'vitest.config.ts'), patterns))
+  if (kind === undefined || kind === 'unit') outcomes.push(await vitest(root, 'unit', 'vitest.config.ts', patterns))
+  if (kind === undefined || kind === 'e2e')
+    outcomes.push(await vitest(root, 'end to end', join('tests', 'vitest.config.ts'), patterns))
+  if (kind === 'chaos' || (kind === undefined && patterns.length === 0)) outcomes.push(await chaos(root))
   return report(outcomes)
 }
 
@@ -87,6 +94,23 @@ async function vitest(root, name, config, patterns) {
     return { name, ...counts, failed: isOk ? counts.failed : Math.max(1, counts.failed) }
   } catch {
     return { name, passed: 0, failed: 1, skipped: 0 }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Each run counts as a test. @param {string} root @returns {Promise<Outcome>} */
+async function chaos(root) {
+  const folder = mkdtempSync(join(tmpdir(), 'godwit-test-'))
+  const resultFile = join(folder, 'result.json')
+  try {
+    console.log('\nchaos')
+    const args = ['--runs', String(CHAOS_RUNS), '--seed', String(CHAOS_SEED), '--no-large', '--json', resultFile]
+    const isOk = await runNode(root, [join('tools', 'chaos', 'chaos.mjs'), ...args], {})
+    const { passed, failed } = JSON.parse(readFileSync(resultFile, 'utf8')).summary
+    return { name: 'chaos', passed, failed: isOk ? failed : Math.max(1, failed), skipped: 0 }
+  } catch {
+    return { name: 'chaos', passed: 0, failed: 1, skipped: 0 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

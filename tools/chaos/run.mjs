@@ -14,7 +14,8 @@ import { losesLog } from './plan.mjs'
 import { Chance } from './random.mjs'
 import { makeCargo } from './shapes.mjs'
 
-const POLL_MS = 40
+/** Also how finely the time until data flows again is measured. */
+const POLL_MS = 80
 const SECRETS_EVERY_MS = 250
 /** Milliseconds that a run may take beyond what its faults last. */
 const END_MS = 75_000
