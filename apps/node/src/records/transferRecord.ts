@@ -59,6 +59,8 @@ export const transferRecordSchema = z.object({
   verification: z.string(),
   /** How it ended; null while it runs. */
   ended: z.enum(['completed', 'failed', 'cancelled']).nullable(),
+  /** On a sender: wrong guesses of the words so far. */
+  guessesFailed: z.number().default(0),
   /** On a sender: ids of the receivers that have everything. */
   receiversDone: z.array(z.string()).default([]),
   /** On a receiver: the sender knows that everything arrived. */

@@ -182,7 +182,9 @@ export class SenderConnector {
     const record = context.records.get(transferId)
     if (record === undefined) return
     const events = await context.log.events.read(transferId)
-    const failed = events.filter(({ type }) => type === 'GuessFailed').length
+    // The record counts too: a log that is built again gives no guesses back.
+    const failed = Math.max(record.guessesFailed, events.filter(({ type }) => type === 'GuessFailed').length)
+    context.records.update(transferId, { guessesFailed: failed + 1 })
     const guessesLeft = Math.max(0, guessesMax(record) - failed - 1)
     await execute({ type: 'guessFailed', receiver, guessesLeft })
     command({ type: 'guessFailed', receiver })

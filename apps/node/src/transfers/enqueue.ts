@@ -187,6 +187,7 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   peerName: '',
   verification: '',
   ended: null,
+  guessesFailed: 0,
   receiversDone: [],
   isCompletionKnown: false,
 })
