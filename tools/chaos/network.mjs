@@ -12,7 +12,16 @@ import { hostsMissing, ip } from '../bench/net/hosts.mjs'
 const NUMBER = { sender: 1, receiver: 2 }
 const LETTER = { sender: 's', receiver: 'r' }
 
-export const networkMissing = hostsMissing
+/** Why there is no network of namespaces here; undefined when there can be one. */
+export function networkMissing() {
+  const missing = hostsMissing()
+  if (missing !== undefined) return missing
+  // Root in a container may still not be allowed to.
+  const name = `gwchaos${process.pid}probe`
+  const isMade = spawnSync('ip', ['netns', 'add', name], { stdio: 'ignore' }).status === 0
+  if (isMade) spawnSync('ip', ['netns', 'delete', name], { stdio: 'ignore' })
+  return isMade ? undefined : 'network namespaces cannot be made here'
+}
 
 export class ChaosNetwork {
   #prefix
