@@ -8,12 +8,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT_SET_UP, setUp } from './setUp/setUp.mjs'
 
-const HELP = `Usage: ./test [unit | e2e | sim] [PATTERN...]
+/** Chaos runs of `./test`, and their first seed: the same each time, so that a failure is the change's. */
+const CHAOS_RUNS = 20
+const CHAOS_SEED = 20_000
+
+const HELP = `Usage: ./test [unit | e2e | sim | chaos] [PATTERN...]
 
   ./test            sets up what is missing, builds, checks the format and runs every test
   ./test unit       unit, property, simulator and Redis tests only
   ./test e2e        the repository's own tests and the end-to-end tests only
   ./test sim        300 simulated transfers under faults, and those seeds that failed once, only
+  ./test chaos      ${CHAOS_RUNS} transfers between real nodes under faults: npm run chaos -- --help
   ./test PATTERN    the tests in files whose path contains PATTERN, of both kinds
 
 End-to-end tests in network namespaces need root, ip and nft. Where these are missing the tests are counted as skipped;
@@ -30,7 +35,7 @@ export async function runTests(root, args) {
     console.log(HELP)
     return 0
   }
-  const kind = ['unit', 'e2e', 'sim'].find((one) => one === args[0])
+  const kind = ['unit', 'e2e', 'sim', 'chaos'].find((one) => one === args[0])
   const patterns = kind === undefined ? args : args.slice(1)
   if (!(await setUp(root, { needsRedis: true, checksTypes: true }))) {
     console.log('0 passed, 1 failed')
@@ -49,6 +54,7 @@ export async function runTests(root, args) {
   if (isWanted('unit')) outcomes.push(await vitest(root, 'unit', 'vitest.config.ts', patterns))
   if (isWanted('sim') && patterns.length === 0) outcomes.push(await simulation(root))
   if (isWanted('e2e')) outcomes.push(await vitest(root, 'end to end', join('tests', 'vitest.config.ts'), patterns))
+  if (isWanted('chaos') && patterns.length === 0) outcomes.push(await chaos(root))
   return report(outcomes)
 }
 
@@ -93,6 +99,23 @@ async function vitest(root, name, config, patterns) {
     return { name, ...counts, failed: isOk ? counts.failed : Math.max(1, counts.failed) }
   } catch {
     return { name, passed: 0, failed: 1, skipped: 0 }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Each run counts as a test. @param {string} root @returns {Promise<Outcome>} */
+async function chaos(root) {
+  const folder = mkdtempSync(join(tmpdir(), 'godwit-test-'))
+  const resultFile = join(folder, 'result.json')
+  try {
+    console.log('\nchaos')
+    const args = ['--runs', String(CHAOS_RUNS), '--seed', String(CHAOS_SEED), '--no-large', '--json', resultFile]
+    const isOk = await runNode(root, [join('tools', 'chaos', 'chaos.mjs'), ...args], {})
+    const { passed, failed } = JSON.parse(readFileSync(resultFile, 'utf8')).summary
+    return { name: 'chaos', passed, failed: isOk ? failed : Math.max(1, failed), skipped: 0 }
+  } catch {
+    return { name: 'chaos', passed: 0, failed: 1, skipped: 0 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -34,6 +34,7 @@ import { RendezvousClient } from './rendezvous/rendezvousClient.js'
 import { RunManager } from './runs/runManager.js'
 import { SecretStore } from './secrets/secretStore.js'
 import { supervisorPidFrom } from './supervisor.js'
+import { LogWatch } from './transfers/logWatch.js'
 import { reconcile } from './transfers/reconcile.js'
 import { TransferLog } from './transfers/transferLog.js'
 import { createProcessors } from './workers/processors.js'
@@ -221,7 +222,11 @@ const assemble = async (
   const ids = new Set(records.ids())
   // A transfer may have ended just before its secrets were deleted.
   await secrets.keepOnly((id) => ids.has(id) && (records.get(id)?.ended ?? null) === null)
-  await reconcile({ log, records, secrets, queues, logger })
+  const reconcileDeps = { log, records, secrets, queues, logger }
+  await reconcile(reconcileDeps)
+  const logWatch = new LogWatch({ ...reconcileDeps, life: store.life, runs })
+  await logWatch.look()
+  logWatch.start()
 
   const api = createApiServer({
     service,
@@ -250,6 +255,7 @@ const assemble = async (
   const takeDown = async (): Promise<void> => {
     logger.info('the node ends')
     clearInterval(idleTimer)
+    logWatch.stop()
     removeNodeFile(dataDir)
     await runs.stop()
     await api.stop()

@@ -7,6 +7,7 @@ export interface LogKeys {
   readonly lease: (name: string) => string
   readonly leaseTokens: string
   readonly projections: (name: string) => string
+  readonly life: string
 }
 
 export const logKeys = (prefix: string): LogKeys => ({
@@ -21,4 +22,6 @@ export const logKeys = (prefix: string): LogKeys => ({
   lease: (name) => `${prefix}:log:lease:${name}`,
   leaseTokens: `${prefix}:log:lease-tokens`,
   projections: (name) => `${prefix}:log:projections:${name}`,
+  /** Which log this is: another one has another value. */
+  life: `${prefix}:log:life`,
 })

@@ -9,6 +9,7 @@ import type { EventCodec } from './eventCodec.js'
 import { RedisEventStore } from './eventStore.js'
 import { logKeys } from './keys.js'
 import { RedisLeases } from './leases.js'
+import { LogLife } from './logLife.js'
 import { RedisProjectionStore } from './projectionStore.js'
 
 export interface OpenLogOptions<E extends DomainEvent> extends RedisAccess {
@@ -25,6 +26,7 @@ export interface Log<E extends DomainEvent, S> {
   readonly events: RedisEventStore<E>
   readonly projections: RedisProjectionStore<S>
   readonly leases: RedisLeases
+  readonly life: LogLife
   /** Whether Redis answers at the moment; if not, calls wait. */
   readonly isReady: boolean
   /** The command connection, for what counts and inspects. */
@@ -50,6 +52,7 @@ export const openLog = <E extends DomainEvent, S>(options: OpenLogOptions<E>): L
     }),
     projections: new RedisProjectionStore<S>(redis, keys.projections(options.projection)),
     leases: new RedisLeases(redis, keys),
+    life: new LogLife(redis, keys.life),
     redis,
     get isReady() {
       return redis.status === 'ready'

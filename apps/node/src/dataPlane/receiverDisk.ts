@@ -16,6 +16,7 @@ import { attempt } from '../files/diskErrors.js'
 import { checkDiskSpace } from '../files/diskSpace.js'
 import { type FinishedFile, finalize } from '../files/finalize.js'
 import { Staging } from '../files/staging.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { BeginParameters } from './messages.js'
 
 export interface ReceiverDiskOutcomes {
@@ -93,7 +94,10 @@ export class ReceiverDisk implements ReceiverIo {
 
   finalize(): void {
     this.#track(
-      finalize(this.#open(), { onFilesCompleted: this.#outcomes.onFilesCompleted }).then((result) => {
+      finalize(this.#open(), {
+        onFilesCompleted: this.#outcomes.onFilesCompleted,
+        afterStep: (step) => crashPoint(`finalize: ${step}`),
+      }).then((result) => {
         if (result.ok) this.#outcomes.onFiles(result.value)
         this.#outcomes.onFinalized(result.ok ? undefined : result.failure)
       }),
@@ -166,6 +170,7 @@ export class ReceiverDisk implements ReceiverIo {
   async #verify(file: number, blake3: Uint8Array): Promise<void> {
     const staging = this.#open()
     const read = await staging.hashFile(file)
+    crashPoint('fileHashed')
     if (!read.ok) return this.#outcomes.onFileVerified(file, read.failure)
     if (equalBytes(read.value, blake3)) return this.#outcomes.onFileVerified(file, [])
     const damaged = await staging.damagedChunks(file)

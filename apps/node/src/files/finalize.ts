@@ -25,6 +25,7 @@ import { BLAKE3_BYTES } from '../crypto/blake3.js'
 import { forEachIndex } from './concurrently.js'
 import { attempt, DiskRefusal, failedWith } from './diskErrors.js'
 import { makeDir, syncDir, whereKnown, writeRecord } from './durable.js'
+import type { FinalizeStep } from './finalizeSteps.js'
 import type { NamesRecord, Top } from './finalNames.js'
 import { chooseNames, firstNames, readNames, writeNames } from './finalNames.js'
 import { Publisher } from './publish.js'
@@ -45,7 +46,7 @@ export interface FinalizeOptions {
   /** Files `first … first + count - 1` stand durably under their final names; told again when called again. */
   readonly onFilesCompleted?: (first: number, count: number) => void
   /** Called after each step that changes the disk; what it throws ends the call there. For tests of crashes. */
-  readonly afterStep?: (name: string) => void
+  readonly afterStep?: (name: FinalizeStep) => void
   /** False takes the way of file systems that do not know `link`. */
   readonly isLinkKnown?: boolean
 }
@@ -218,7 +219,7 @@ class Finalizer {
     }))
   }
 
-  #step(name: string): void {
+  #step(name: FinalizeStep): void {
     this.#options.afterStep?.(name)
   }
 }

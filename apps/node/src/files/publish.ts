@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { forEachIndex } from './concurrently.js'
 import { failedWith } from './diskErrors.js'
 import { syncDir } from './durable.js'
+import type { FinalizeStep } from './finalizeSteps.js'
 import type { NamesRecord, Top } from './finalNames.js'
 import { chooseNextName, writeNames } from './finalNames.js'
 import type { StagingLayout } from './stagingDir.js'
@@ -23,7 +24,7 @@ export interface PublisherOptions {
   /** An earlier run may have taken the recorded names already. */
   readonly wasPublishing: boolean
   readonly isLinkKnown: boolean
-  readonly afterStep: (name: string) => void
+  readonly afterStep: (name: FinalizeStep) => void
   readonly onFilesCompleted: (first: number, count: number) => void
   readonly setFolderTime: (top: Top, path: string) => Promise<void>
 }
@@ -175,7 +176,7 @@ export class Publisher {
     return this.#options.layout.partPath(top.firstFile)
   }
 
-  #step(name: string): void {
+  #step(name: FinalizeStep): void {
     this.#options.afterStep(name)
   }
 }

@@ -21,6 +21,7 @@ import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { checkManifestNames } from '@godwit/protocol/names'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 import { BLAKE3_BYTES } from '../crypto/blake3.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import { ChunkHashes, writeWhole } from './chunkHashes.js'
 import { forEachIndex, Mutex } from './concurrently.js'
 import { attempt, DiskRefusal, diskFailure, failedWith } from './diskErrors.js'
@@ -118,6 +119,7 @@ export class Staging {
         }
         await makeDir(layout.partsDir)
         if (staged === undefined) await writeRecord(layout.dir, 'manifest', manifestBytes)
+        crashPoint('stagingMade')
         return ok(await Staging.#open(layout, manifest.value, traits))
       }),
     )
@@ -140,6 +142,11 @@ export class Staging {
         return ok(await Staging.#open(layout, manifest.value, await probeTarget(layout)))
       }),
     )
+  }
+
+  /** Whether a transfer has a staging folder. Rejects with the system's error where that cannot be seen. */
+  static isThere(outputDir: string, transferId: string): Promise<boolean> {
+    return exists(new StagingLayout(outputDir, transferId).dir)
   }
 
   /** Removes a transfer's staging folder, after its files have their names or when it was cancelled. Idempotent. */
@@ -183,6 +190,7 @@ export class Staging {
         if (failures !== this.#syncFailures) throw new DiskRefusal('ERR_DISK_IO', 'the disk dropped what was written')
         this.#pending.set(chunk, Uint8Array.from(hash))
         this.#dirty.add(file)
+        crashPoint('chunkWritten')
       }),
     )
   }
@@ -203,9 +211,12 @@ export class Staging {
         // Those of parts that left the pool since they were written.
         await Promise.all(this.#syncs)
         this.#throwSyncError()
+        crashPoint('partsSynced')
         if (chunks.isEmpty) return { ok: true, durable: chunks }
         await this.#syncFolders()
+        crashPoint('foldersSynced')
         await this.#hashes.record(chunks, (chunk) => written.get(chunk) ?? new Uint8Array(BLAKE3_BYTES))
+        crashPoint('chunkHashesSynced')
         this.#readBack.onDurable(chunks)
         return { ok: true, durable: chunks }
       } catch (error) {

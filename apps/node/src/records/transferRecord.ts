@@ -33,7 +33,7 @@ export const transferRecordSchema = z.object({
   advertise: z.string().nullable(),
   /** A user's own room name; null for a generated nameplate. */
   roomName: z.string().nullable(),
-  /** On a receiver: which room to join. */
+  /** Of the room: on a receiver the one to join, on a sender the one that it has; null before it has one. */
   nameplate: z.string().nullable(),
   /** Absolute paths that were sent; empty on a receiver. */
   paths: z.array(z.string()),
@@ -59,6 +59,8 @@ export const transferRecordSchema = z.object({
   verification: z.string(),
   /** How it ended; null while it runs. */
   ended: z.enum(['completed', 'failed', 'cancelled']).nullable(),
+  /** On a sender: wrong guesses of the words so far. */
+  guessesFailed: z.number().default(0),
   /** On a receiver: the sender knows that everything arrived. On a sender: every receiver that was wanted has everything. */
   isCompletionKnown: z.boolean(),
 })

@@ -6,6 +6,7 @@ import { assert } from '@godwit/protocol/assert'
 import { type Failure, ok, type Result } from '@godwit/protocol/errors'
 import { type RoomFeedItem, roomFeedItemSchema } from '@godwit/protocol/rendezvousApi'
 import { z } from 'zod'
+import { hostAddresses } from '../network/hostAddresses.js'
 import { retryPauseMs } from './backoff.js'
 import { clientFailureOf } from './clientFailure.js'
 import type { RendezvousRpc } from './connection.js'
@@ -31,6 +32,8 @@ export interface WatchRoomOptions {
   readonly onConnection?: (failure: Failure | undefined) => void
 }
 
+/** Milliseconds between looks whether this machine still has the addresses that a stream was begun with. */
+const ADDRESSES_EVERY_MS = 1000
 /** Milliseconds until a stream has to stand. */
 const CONNECT_TIMEOUT_MS = 10_000
 /** Milliseconds after which a stream counts as one that worked. */
@@ -105,6 +108,7 @@ const openStream = (options: WatchRoomOptions, cursor: string | undefined): Stre
     if (end !== undefined) return
     end = part
     clearTimeout(connectTimer)
+    clearInterval(addressTimer)
     signal.removeEventListener('abort', onAbort)
     // Not within a callback of the subscription, which may not stand yet.
     queueMicrotask(() => subscription.unsubscribe())
@@ -114,6 +118,11 @@ const openStream = (options: WatchRoomOptions, cursor: string | undefined): Stre
   const unreachable: Failure = { code: 'ERR_RENDEZVOUS_UNREACHABLE', detail: host }
   const onAbort = (): void => finish({ type: 'ended' })
   const connectTimer = setTimeout(() => broken(unreachable), CONNECT_TIMEOUT_MS)
+  // A connection from an address that is gone hangs until the pings are missed.
+  const addresses = addressesKey()
+  const addressTimer = setInterval(() => {
+    if (addressesKey() !== addresses) broken(unreachable)
+  }, ADDRESSES_EVERY_MS)
   signal.addEventListener('abort', onAbort, { once: true })
   const input = cursor === undefined ? { roomId } : { roomId, lastEventId: cursor }
   const subscription = rpc.rooms.watch.subscribe(input, {
@@ -153,6 +162,8 @@ const openStream = (options: WatchRoomOptions, cursor: string | undefined): Stre
     close: () => finish({ type: 'ended' }),
   }
 }
+
+const addressesKey = (): string => hostAddresses('0.0.0.0').join()
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

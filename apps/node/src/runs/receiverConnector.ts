@@ -13,6 +13,7 @@ import type { Failure } from '@godwit/protocol/errors'
 import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
 import type { SignedWake } from '@godwit/protocol/wakeMessage'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import type { PeerSession } from './peerSession.js'
 import type { RunContext } from './runContext.js'
@@ -264,6 +265,7 @@ export class ReceiverConnector {
       exposedHandshakes: 0,
     }))
     this.#resumption = resumption
+    crashPoint('resumptionStored')
     if (!stored.ok) await fail(stored.failure)
     return stored.ok
   }

@@ -18,6 +18,7 @@ import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { checkOutputDir } from '../files/diskSpace.js'
 import { Staging } from '../files/staging.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
 import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
@@ -112,6 +113,7 @@ export class ReceiverData {
             trains: report.trains,
           })
           session.number = sessionNumberOf(opened)
+          crashPoint('sessionOpenedAppended')
         },
         onChanged: async (shape) => {
           if (this.#session === session && session.number > 0) {
@@ -168,6 +170,7 @@ export class ReceiverData {
       case 'filesCompleted': {
         const { first, count } = report
         await execute({ type: 'completeFiles', receiver: receiver(), first, count })
+        crashPoint('filesCompletedAppended')
         session.command({ type: 'announceFiles', first, count })
         return
       }
@@ -193,7 +196,9 @@ export class ReceiverData {
         const { sinceMs, rttUs, corrupted } = stats
         const rate = Math.round((report.bytes * 1000) / sinceMs)
         await this.#ack(report.ranges, { sinceMs, rttUs, rate, lost: 0, retransmitted: 0, corrupted })
+        crashPoint('chunksAckedAppended')
         session.command({ type: 'confirmDurable', ranges: report.ranges })
+        crashPoint('durableAckHandedOver')
         return
       }
       case 'rejected':
@@ -325,8 +330,11 @@ export class ReceiverData {
       session.close('shutdown')
       return
     }
+    crashPoint('receiverCompletedAppended')
     session.command({ type: 'announceCompletion', bytes: totalBytes, milliseconds })
+    crashPoint('completionAnnounced')
     await this.discardStaging()
+    crashPoint('stagingRemoved')
   }
 
   async #onEnded(session: PeerSession, report: EndedReport): Promise<void> {

@@ -9,6 +9,7 @@ import { ok } from '@godwit/protocol/errors'
 import { ROOM_IDLE_TTL_MS } from '@godwit/protocol/limits'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { Secret } from '../crypto/secret.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { retryPauseMs } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
@@ -73,6 +74,7 @@ export class ReceiverRoomLink {
       const mayComeBack = isLost && Date.now() - updatedAt < ROOM_IDLE_TTL_MS
       return mayComeBack || isMendedByWaiting(joined.failure) ? this.#retryLater() : joined
     }
+    crashPoint('roomAnswered')
     this.#failures = 0
     clearTimeout(this.#retryTimer)
     const { roomId, receiver } = joined.value
@@ -80,6 +82,7 @@ export class ReceiverRoomLink {
     const entered = { type: 'enterRoom', roomId, nameplate, rendezvousUrl: client.url, advertise: null } as const
     const recorded = await execute({ ...entered, receiver })
     if (!recorded.ok) return recorded
+    crashPoint('roomEnteredAppended')
     this.#link = new RoomLink({
       client,
       roomId,

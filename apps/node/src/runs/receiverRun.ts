@@ -13,6 +13,7 @@ import { ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import { candidatePolicyOf, openPeerSession } from './peerSession.js'
@@ -52,7 +53,7 @@ export class ReceiverRun implements Run {
       execute: (command) => this.#execute(command),
       onItem: (item) => this.#serial.run(() => this.#onItem(item)),
       onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
-      retry: () => this.#spawn(() => this.#sync()),
+      retry: () => this.#spawn(() => (this.#data.isOpen ? this.#enterAgain() : this.#sync())),
     })
     this.#data = new ReceiverData({
       ...shared,
@@ -262,7 +263,19 @@ export class ReceiverRun implements Run {
   async #onRoomGone(failure: Failure): Promise<void> {
     if (failure.code !== 'ERR_ROOM_NOT_FOUND') return this.#onRoomEnd(failure)
     this.#room.forget(true)
-    await this.#sync()
+    if (this.#data.isOpen) await this.#enterAgain()
+    else await this.#sync()
+  }
+
+  /**
+   * The session that runs needs no room. But should the sender have died with its rendezvous, it is by the room that it
+   * asks us to come, long before the session is found dead. What keeps us out counts when the session has ended.
+   */
+  async #enterAgain(): Promise<void> {
+    const record = this.#context.records.get(this.transferId)
+    const projection = await this.#context.log.read(this.transferId)
+    if (this.#isStopped || this.#isOver || this.#roomEnd !== undefined) return
+    if (record !== undefined && projection !== undefined) await this.#room.enter(projection, record)
   }
 
   /** The sender has no session with us: the one that we have is dead, whatever its timers say. */
@@ -289,6 +302,7 @@ export class ReceiverRun implements Run {
 
   async #onCompletionKnown(): Promise<void> {
     this.#context.records.update(this.transferId, { isCompletionKnown: true })
+    crashPoint('completionKnown')
     this.#data.close('done')
     const projection = await this.#context.log.read(this.transferId)
     const record = this.#context.records.get(this.transferId)

@@ -13,6 +13,7 @@ import { ERRORS } from '@godwit/protocol/errors'
 import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { candidatePolicyOf, openPeerSession, type PeerSession } from './peerSession.js'
@@ -61,6 +62,13 @@ export class SenderConnector {
       room: () => this.#room,
       resumption: () => this.#resumption,
     })
+  }
+
+  /** Whether the two sides have paired before. */
+  async hasPaired(): Promise<boolean> {
+    const { context, transferId, receiver } = this.#options
+    const secrets = await context.secrets.read(transferId)
+    return secrets.ok && secrets.value !== null && resumptionOf(secrets.value, receiver) !== null
   }
 
   /** Asks the receiver to come for a session. Resolves when that was left for it, or could not be. */
@@ -174,7 +182,9 @@ export class SenderConnector {
     const record = context.records.get(transferId)
     if (record === undefined) return
     const events = await context.log.events.read(transferId)
-    const failed = events.filter(({ type }) => type === 'GuessFailed').length
+    // The record counts too: a log that is built again gives no guesses back.
+    const failed = Math.max(record.guessesFailed, events.filter(({ type }) => type === 'GuessFailed').length)
+    context.records.update(transferId, { guessesFailed: failed + 1 })
     const guessesLeft = Math.max(0, guessesMax(record) - failed - 1)
     await execute({ type: 'guessFailed', receiver, guessesLeft })
     command({ type: 'guessFailed', receiver })
@@ -186,6 +196,7 @@ export class SenderConnector {
       withResumption(secrets ?? NO_SECRETS, receiver, resumption),
     )
     this.#resumption = resumption
+    crashPoint('resumptionStored')
     if (!stored.ok) context.logger.error({ transferId }, describe(stored.failure))
     return stored.ok
   }

@@ -12,6 +12,7 @@ import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { RangePair } from '@godwit/protocol/rangeSet'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
@@ -76,6 +77,11 @@ export class SenderPeer {
   /** Asks it to come for a session, unless it has one. Resolves when that was left for it, or could not be. */
   async wake(): Promise<void> {
     if (this.#session === undefined || this.#isClosing) await this.#connector.wake()
+  }
+
+  /** The same for one with which the code has been used: whoever has just come begins by itself. */
+  async wakeIfPaired(): Promise<void> {
+    if (await this.#connector.hasPaired()) await this.wake()
   }
 
   /**
@@ -173,6 +179,7 @@ export class SenderPeer {
             trains: report.trains,
           })
           session.number = sessionNumberOf(opened)
+          crashPoint('sessionOpenedAppended')
           await execute({
             type: 'offer',
             receiver,
@@ -220,6 +227,7 @@ export class SenderPeer {
         await this.#giveUp({ code: 'ERR_DECLINED' })
         return
       case 'durable': {
+        crashPoint('durableAckTaken')
         const { sinceMs, rttUs, lost, retransmitted, corrupted } = stats
         const rate = Math.round((report.bytes * 1000) / sinceMs)
         await execute({
@@ -229,6 +237,7 @@ export class SenderPeer {
           bytesOf,
           stats: { sinceMs, rttUs, rate, lost, retransmitted, corrupted },
         })
+        crashPoint('durableAckAppended')
         return
       }
       case 'retransmitRequested':
@@ -261,6 +270,7 @@ export class SenderPeer {
     plan: ChunkPlan,
   ): Promise<void> {
     const { execute, receiver, sync, context, transferId } = this.#options
+    crashPoint('completionTaken')
     await this.saved()
     await execute({ type: 'accept', receiver })
     // Whatever of its acknowledgements did not get into the log: it has given the files their names.
@@ -282,7 +292,9 @@ export class SenderPeer {
     // Where the log loses this, the record tells: nobody will come again once it is confirmed.
     const isAll = (await context.log.read(transferId))?.transfer.status === 'completed'
     if (isAll) context.records.update(transferId, { isCompletionKnown: true })
+    crashPoint('completionAppended')
     session.command({ type: 'confirmCompletion' })
+    crashPoint('completionConfirmed')
     this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
   }
 

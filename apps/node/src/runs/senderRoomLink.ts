@@ -11,6 +11,7 @@ import { GUESSES_MAX_GENERATED, GUESSES_MAX_PASSWORD, ROOM_IDLE_TTL_MS } from '@
 import type { RoomCommandInput, RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { generateWords } from '@godwit/protocol/words'
 import { Secret } from '../crypto/secret.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { retryPauseMs } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
@@ -162,18 +163,24 @@ export class SenderRoomLink {
     const { client, advertise } = found.value
     const opened = await this.#openAs(client, record)
     if (!opened.ok) return opened
+    crashPoint('roomAnswered')
     this.#client = client
     this.#roomId = opened.value.roomId
+    const { nameplate } = opened.value
+    // The code that is out carries it: should rendezvous and log lose the room, it is opened under the same.
+    const { records } = this.#options.context
+    if (record.nameplate !== nameplate) records.update(this.#options.transferId, { nameplate })
     const recorded = await this.#options.execute({
       type: 'enterRoom',
       roomId: opened.value.roomId,
-      nameplate: opened.value.nameplate,
+      nameplate,
       rendezvousUrl: client.url,
       advertise,
       receiver: null,
       ...(this.#wasLost ? { isAnother: true } : {}),
     })
     if (!recorded.ok) return recorded
+    crashPoint('roomEnteredAppended')
     this.#wasLost = false
     return ok(client)
   }
@@ -183,7 +190,7 @@ export class SenderRoomLink {
    * again. A nameplate that somebody else got meanwhile is given up.
    */
   async #openAs(client: Rendezvous, record: TransferRecord): ReturnType<Rendezvous['open']> {
-    const name = record.roomName ?? (await this.#known())?.nameplate
+    const name = record.roomName ?? (await this.#known())?.nameplate ?? record.nameplate ?? undefined
     const input = { capacity: record.capacity, guessesMax: guessesMax(record) }
     const opened = await client.open(this.#token, name === undefined ? input : { ...input, name })
     const isTaken = !opened.ok && opened.failure.code === 'ERR_ROOM_NAME_TAKEN' && record.roomName === null

@@ -15,6 +15,7 @@ import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import { ERRORS, type Failure } from '@godwit/protocol/errors'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
 import { Admissions } from './admissions.js'
@@ -222,6 +223,8 @@ export class SenderRun implements Run {
     const event = mirroredEventOf(item)
     if (event === undefined) return
     const mirrored = await this.#execute({ type: 'mirrorRoomEvent', event })
+    // One that was admitted before the log lost it may have a session that died: it does not come by itself.
+    if (event.type === 'ReceiverAdmitted' && mirrored.ok) await this.#peerOf(event.data.receiver).wakeIfPaired()
     if (event.type === 'ReceiverLeft' && mirrored.ok) {
       await this.#peerOf(event.data.receiver).onLeft(event.data.reason === 'left')
     }
@@ -278,6 +281,7 @@ export class SenderRun implements Run {
     // A locked room stays until its time is over: it tells whoever still comes with the code that it is locked.
     const isLocked = transfer.status === 'failed' && transfer.code === 'ERR_ROOM_LOCKED'
     if (!isLocked && !(await this.#room.close(projection, record, how))) return
+    crashPoint('roomClosed')
     // What can be mended may be asked to go on, and is told then that its room is closed.
     const mayGoOn = transfer.status === 'failed' && ERRORS[transfer.code].isRetryable
     if (!mayGoOn) await this.#context.secrets.delete(this.transferId)

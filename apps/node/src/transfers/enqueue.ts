@@ -17,6 +17,7 @@ import { Secret } from '../crypto/secret.js'
 import { failedWith, isSystemError } from '../files/diskErrors.js'
 import { checkOutputDir } from '../files/diskSpace.js'
 import { scanSources } from '../files/scan.js'
+import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
 import type { SecretStore } from '../secrets/secretStore.js'
 import { NO_SECRETS, type Passphrase } from '../secrets/transferSecrets.js'
@@ -186,6 +187,7 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   peerName: '',
   verification: '',
   ended: null,
+  guessesFailed: 0,
   isCompletionKnown: false,
 })
 
@@ -209,7 +211,9 @@ const begin = async (
     deps.records.remove(transferId)
     return stored
   }
+  crashPoint('recordWritten')
   const enqueued = await logEnqueued(deps.log, record, chunkCount)
+  crashPoint('transferEnqueuedAppended')
   return enqueued.ok ? ok({ record, isKnown: false }) : enqueued
 }
 

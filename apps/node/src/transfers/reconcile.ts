@@ -7,11 +7,15 @@ import type { TransferProjection } from '@godwit/engine/projections/transferProj
 import { eventIdOf } from '@godwit/protocol/events'
 import type { Queues } from '@godwit/redis/queues'
 import type { Logger } from 'pino'
-import type { TransferRecords } from '../records/transferRecord.js'
+import { forEachIndex } from '../files/concurrently.js'
+import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
 import type { SecretStore } from '../secrets/secretStore.js'
 import { chunkCountOf, logEnqueued } from './enqueue.js'
 import { recordFinished } from './recordFinished.js'
 import type { TransferLog } from './transferLog.js'
+
+/** Transfers looked at together: their questions to Redis share its answers' way. */
+const AT_ONCE = 50
 
 export interface ReconcileDeps {
   readonly log: TransferLog
@@ -21,23 +25,43 @@ export interface ReconcileDeps {
   readonly logger: Logger
 }
 
-export const reconcile = async ({ log, records, secrets, queues, logger }: ReconcileDeps): Promise<void> => {
+export const reconcile = async (deps: ReconcileDeps): Promise<void> => {
   const occasion = `start-${Date.now().toString(36)}`
-  for (const id of records.ids()) {
-    const record = records.get(id)
-    // One that failed may have been asked to go on.
-    if (record === undefined || (record.ended !== null && record.ended !== 'failed')) continue
-    const projection = await log.read(id)
-    if (projection === undefined) {
-      if (record.ended !== null) continue
-      logger.warn({ transferId: id }, 'the log of this transfer is gone: it is built again from its record')
-      await logEnqueued(log, record, chunkCountOf(records, record))
-      await recordFinished({ log, records, secrets }, record)
-      continue
-    }
-    await closeLostSessions(log, projection)
-    await recordFinished({ log, records, secrets }, record)
-    await queues.wake('transfers', { streamId: id, eventId: eventIdOf(id, projection.version) }, occasion)
+  const ids = deps.records.ids()
+  await forEachIndex(ids.length, (index) => takeUp(deps, ids[index] ?? '', occasion), AT_ONCE)
+}
+
+/**
+ * Brings a transfer that nobody runs here to where it can be run, and wakes it: builds its stream again where that is
+ * gone, lets it end where the record knows that it has, and closes the sessions that it had.
+ *
+ * @param occasion - letters, digits and dashes, told apart from other occasions of the same transfer.
+ */
+export const takeUp = async (deps: ReconcileDeps, transferId: string, occasion: string): Promise<void> => {
+  const { log, records, queues, logger } = deps
+  const record = records.get(transferId)
+  if (record === undefined) return
+  if ((await log.read(transferId)) === undefined) {
+    // Why it failed is not known any more.
+    if (record.ended === 'failed') return
+    logger.warn({ transferId }, 'the log of this transfer is gone: it is built again from its record')
+    await logEnqueued(log, record, chunkCountOf(records, record))
+  }
+  await endAsRecorded(log, record)
+  // One that failed may have been asked to go on.
+  if (record.ended !== null && record.ended !== 'failed') return
+  const projection = await log.read(transferId)
+  if (projection === undefined) return
+  await closeLostSessions(log, projection)
+  await recordFinished(deps, record)
+  await queues.wake('transfers', { streamId: transferId, eventId: eventIdOf(transferId, projection.version) }, occasion)
+}
+
+/** A log that lost its end may not know that the transfer has ended; whatever else it knows stays as it is. */
+const endAsRecorded = async (log: TransferLog, { transferId, totalBytes, ended }: TransferRecord): Promise<void> => {
+  if (ended === 'cancelled') await log.execute(transferId, { type: 'cancel', by: 'record' })
+  if (ended === 'completed') {
+    await log.execute(transferId, { type: 'complete', seconds: 0, recordedBytes: totalBytes })
   }
 }
 

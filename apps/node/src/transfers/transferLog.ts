@@ -33,6 +33,10 @@ export class TransferLog {
   readonly #projector: Projector<TransferProjection>
   /** Proof that this node runs a transfer; appends without it are for transfers that nobody runs. */
   readonly #fences = new Map<string, Fence>()
+  /** The highest version of each stream that this process has seen. */
+  readonly #seen = new Map<string, number>()
+  /** Streams that were found shorter than they had been. */
+  readonly #shortened = new Set<string>()
 
   constructor(events: EventStore<TransferEvent>, projector: Projector<TransferProjection>) {
     this.#events = events
@@ -50,7 +54,36 @@ export class TransferLog {
 
   /** What the log says now; undefined where there is no such transfer. */
   async read(transferId: string): Promise<TransferProjection | undefined> {
-    return (await this.#projector.catchUp(transferId))?.state
+    const seen = this.seenVersion(transferId)
+    const state = (await this.#projector.catchUp(transferId))?.state
+    const version = state?.version ?? 0
+    // A stream only grows: the log has lost its end.
+    if (version < seen) this.#shortened.add(transferId)
+    else this.#see(transferId, version)
+    return state
+  }
+
+  /** The highest version of a stream that this process knows of; 0 for one that it has not looked at. */
+  seenVersion(transferId: string): number {
+    return this.#seen.get(transferId) ?? 0
+  }
+
+  /** Whether a stream has lost events that this process knows of. */
+  async hasLostEvents(transferId: string): Promise<boolean> {
+    const seen = this.seenVersion(transferId)
+    return this.#shortened.has(transferId) || (await this.#events.version(transferId)) < seen
+  }
+
+  /** Whether a stream was found shorter than it had been, and nobody has dealt with that yet. */
+  get hasShortened(): boolean {
+    return this.#shortened.size > 0
+  }
+
+  /** What the process knows of a stream counts no more, its lease neither: the stream as it is now is the truth. */
+  forget(transferId: string): void {
+    this.#seen.delete(transferId)
+    this.#shortened.delete(transferId)
+    this.#fences.delete(transferId)
   }
 
   /** The events that the command led to; none where there was nothing left to do. */
@@ -71,10 +104,17 @@ export class TransferLog {
         cause,
         this.#fences.get(transferId),
       )
-      if (appended.ok) return ok(appended.events)
+      if (appended.ok) {
+        this.#see(transferId, appended.version)
+        return ok(appended.events)
+      }
       if (appended.code === 'fenced') return fail('ERR_TRANSFER_STATE', 'another node runs this transfer')
     }
     return fail('ERR_TRANSFER_STATE', 'too many others change this transfer at the same time')
+  }
+
+  #see(transferId: string, version: number): void {
+    this.#seen.set(transferId, Math.max(version, this.seenVersion(transferId)))
   }
 }
 

@@ -1,7 +1,11 @@
 /** Watching one transfer: its progress at most four times a second, its offer, its end; nothing is missed. */
 
 import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
-import { foldTransfer, initialTransferProjection } from '@godwit/engine/projections/transferProjection'
+import {
+  foldTransfer,
+  initialTransferProjection,
+  type TransferProjection,
+} from '@godwit/engine/projections/transferProjection'
 import { progressOf } from '@godwit/engine/projections/transferView'
 import { messageOf } from '@godwit/protocol/errors'
 import { PROGRESS_PER_SECOND_MAX } from '@godwit/protocol/limits'
@@ -11,6 +15,8 @@ import { lastLineOf, offeredLineOf } from './lines.js'
 import type { TransferLog } from './transferLog.js'
 
 const PROGRESS_EVERY_MS = 1000 / PROGRESS_PER_SECOND_MAX
+/** Milliseconds between looks whether the log is still the one that is followed: one that was lost is built again. */
+const LOOK_EVERY_MS = 1000
 
 export async function* watchTransfer(
   log: TransferLog,
@@ -26,10 +32,12 @@ export async function* watchTransfer(
     yield { version: fromVersion, line }
     return
   }
-  const stopping = new AbortController()
+  let stopping = new AbortController()
   const stop = (): void => stopping.abort()
   signal.addEventListener('abort', stop, { once: true })
-  const events = log.events.follow(transferId, projection.version + 1, stopping.signal)[Symbol.asyncIterator]()
+  const follow = () => log.events.follow(transferId, projection.version + 1, stopping.signal)[Symbol.asyncIterator]()
+  let events = follow()
+  let lookAtMs = performance.now() + LOOK_EVERY_MS
   let shownVersion = 0
   let shownAtMs = Number.NEGATIVE_INFINITY
   let hasOffered = false
@@ -55,7 +63,22 @@ export async function* watchTransfer(
       }
       // Either another event comes, or progress that was held back is due.
       const waitMs = version > shownVersion ? shownAtMs + PROGRESS_EVERY_MS - performance.now() : undefined
-      const came = await orLater(next, waitMs)
+      const untilLookMs = lookAtMs - performance.now()
+      const came = await orLater(next, waitMs === undefined ? untilLookMs : Math.min(waitMs, untilLookMs))
+      if (performance.now() >= lookAtMs) {
+        lookAtMs = performance.now() + LOOK_EVERY_MS
+        const now = await log.read(transferId)
+        if (now !== undefined && isAnother(projection, now)) {
+          stopping.abort()
+          await next.catch(() => undefined)
+          stopping = new AbortController()
+          projection = now
+          shownVersion = 0
+          events = follow()
+          next = events.next()
+          continue
+        }
+      }
       if (came === undefined) continue
       if (came.done === true) return
       projection = foldTransfer(projection, came.value)
@@ -68,6 +91,10 @@ export async function* watchTransfer(
     await next.catch(() => undefined)
   }
 }
+
+/** Whether the stream is not the one any more that was followed until now. */
+const isAnother = (followed: TransferProjection, now: TransferProjection): boolean =>
+  now.version < followed.version || now.createdAt !== followed.createdAt
 
 /** What `promise` yields, or undefined after `waitMs`. */
 const orLater = async <T>(promise: Promise<T>, waitMs: number | undefined): Promise<T | undefined> => {

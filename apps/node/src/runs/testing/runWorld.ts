@@ -26,7 +26,8 @@ import { TransferRecords } from '../../records/transferRecord.js'
 import { SecretStore } from '../../secrets/secretStore.js'
 import { codeOf } from '../../transfers/codeOf.js'
 import { type EnqueueDeps, enqueueReceive, enqueueSend } from '../../transfers/enqueue.js'
-import { closeLostSessions } from '../../transfers/reconcile.js'
+import { LogWatch, type LogWatchDeps } from '../../transfers/logWatch.js'
+import { type ReconcileDeps, takeUp } from '../../transfers/reconcile.js'
 import { TransferLog } from '../../transfers/transferLog.js'
 import { RunManager } from '../runManager.js'
 import { MemoryRooms } from './memoryRooms.js'
@@ -216,12 +217,27 @@ export class TestNode {
     this.events.takeOutbox()
     this.#life = this.#begin()
     const life = this.#life
-    for (const id of life.records.ids()) {
-      const projection = await life.log.read(id)
-      if (projection === undefined || life.records.get(id)?.ended !== null) continue
-      await closeLostSessions(life.log, projection)
-      this.#wake(life, id, true)
+    for (const id of life.records.ids()) await takeUp(this.#takeUpDeps(life), id, 'start')
+  }
+
+  /** Redis has lost everything, whether the node runs or not. */
+  async loseLog(): Promise<void> {
+    for (const id of this.records.ids()) {
+      await this.events.delete(id)
+      await this.projections.delete(id)
     }
+  }
+
+  /** What watches over the log of a node that runs; it looks when it is told to. */
+  logWatch(life: LogWatchDeps['life']): LogWatch {
+    return new LogWatch({ ...this.#takeUpDeps(this.#life), life, runs: this.#life.runs })
+  }
+
+  #takeUpDeps(life: Life): ReconcileDeps {
+    const queues: ReconcileDeps['queues'] = {
+      wake: async (_queue, { streamId }) => this.#wake(life, streamId, true),
+    }
+    return { log: life.log, records: life.records, secrets: this.secrets, queues, logger: pino({ level: 'silent' }) }
   }
 
   /** The workers are slow: wake-ups are delivered when the returned function is called. */

@@ -66,7 +66,8 @@ export type TransferCommand =
       /** From acceptance to the verified file under its final name. */
       readonly seconds: number
     }
-  | { readonly type: 'complete'; readonly seconds: number }
+  /** `recordedBytes`: the record beside the log knows that it is complete; a log that lost that does not. */
+  | { readonly type: 'complete'; readonly seconds: number; readonly recordedBytes?: number }
   | { readonly type: 'fail'; readonly code: ErrorCode; readonly detail: string | null }
   | { readonly type: 'retry'; readonly by: string }
   | { readonly type: 'cancel'; readonly by: string }

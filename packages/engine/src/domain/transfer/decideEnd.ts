@@ -45,8 +45,12 @@ export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decisio
       return isUnfinished ? accept({ type: 'TransferCancelled', data: { by: command.by } }) : refusal()
     case 'complete': {
       if (status === 'completed') return accept()
-      if (!isUnfinished || !isComplete(transfer.run, transfer.run.receivers)) return refusal()
-      return accept(completed(transfer.run, command.seconds))
+      const { recordedBytes, seconds } = command
+      if (!isUnfinished) return refusal()
+      if (recordedBytes !== undefined)
+        return accept({ type: 'TransferCompleted', data: { bytes: recordedBytes, seconds } })
+      if (!isComplete(transfer.run, transfer.run.receivers)) return refusal()
+      return accept(completed(transfer.run, seconds))
     }
     default:
       return unreachable(command)
