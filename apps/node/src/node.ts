@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import type { WallTime } from '@godwit/engine/domain/transfer/hold'
 import { createProjector } from '@godwit/engine/projections/projector'
 import { foldTransfer, initialTransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { NodeStatus } from '@godwit/protocol/api'
@@ -25,6 +26,7 @@ import { ensureDataDir } from './lifecycle/dataDir.js'
 import { createLogger } from './lifecycle/logger.js'
 import { removeNodeFile, writeNodeFile } from './lifecycle/nodeFile.js'
 import { acquireNodeLock } from './lifecycle/nodeLock.js'
+import { NodeSettingsFile } from './lifecycle/nodeSettings.js'
 import { writePrivateFile } from './lifecycle/privateFile.js'
 import { loadOrCreateToken } from './lifecycle/token.js'
 import { RealNodeService } from './nodeService.js'
@@ -32,6 +34,8 @@ import { OwnRendezvousHost } from './ownRendezvousHost.js'
 import { TransferRecords } from './records/transferRecord.js'
 import { RendezvousClient } from './rendezvous/rendezvousClient.js'
 import { RunManager } from './runs/runManager.js'
+import { SendingSlots } from './runs/sendingSlots.js'
+import { SharedLimit } from './runs/sharedLimit.js'
 import { SecretStore } from './secrets/secretStore.js'
 import { supervisorPidFrom } from './supervisor.js'
 import { reconcile } from './transfers/reconcile.js'
@@ -140,6 +144,9 @@ const assemble = async (
     return client
   }
   const ownRendezvous = new OwnRendezvousHost(dataDir, redisUrlOf(redis.target), logger)
+  const settings = new NodeSettingsFile(dataDir)
+  const slots = new SendingSlots(settings.current.maxSending)
+  const sharedLimit = new SharedLimit(settings.current.limit)
   const runs = new RunManager({
     log,
     records,
@@ -149,6 +156,9 @@ const assemble = async (
     logger,
     deviceName: config.deviceName,
     listenHost: config.listenHost,
+    slots,
+    sharedLimit,
+    wallTime,
     clientOf,
     ownRendezvous: () => ownRendezvous.ensure(),
   })
@@ -186,6 +196,7 @@ const assemble = async (
       redis: { mode: redis.embedded === undefined ? 'external' : 'embedded', version: redis.version, ok: facts.ok },
       transfers: { unfinished: isFinished.length - finished, finished },
       rendezvous: ownRendezvous.running ?? null,
+      settings: settings.current,
     }
   }
 
@@ -199,6 +210,12 @@ const assemble = async (
     rendezvous: config.rendezvous,
     isLogReady: () => store.isReady,
     status,
+    configure: (change, by) => {
+      const next = settings.change(change, by)
+      slots.setMax(next.maxSending)
+      sharedLimit.setTotal(next.limit)
+      return next
+    },
     doctor: () =>
       runDoctor({
         dataDir,
@@ -267,6 +284,11 @@ const assemble = async (
   }
 
   return { stop, ended: ended.promise }
+}
+
+const wallTime = (): WallTime => {
+  const now = new Date()
+  return { nowMs: now.getTime(), minuteOfDay: now.getHours() * 60 + now.getMinutes() }
 }
 
 const redisUrlOf = (target: RedisTarget): string => (target.kind === 'socket' ? target.path : target.url)
