@@ -42,6 +42,8 @@ import { reconcile } from './transfers/reconcile.js'
 import { TransferLog } from './transfers/transferLog.js'
 import { createProcessors } from './workers/processors.js'
 
+/** Milliseconds from the start to the first of the queue: by then all who wait have been woken. */
+const QUEUE_OPENS_AFTER_MS = 2000
 /** Milliseconds between looks whether the node is of use still. */
 const IDLE_CHECK_MS = 30_000
 /** Transfers that run at once; those that wait for a peer count too. */
@@ -145,7 +147,7 @@ const assemble = async (
   }
   const ownRendezvous = new OwnRendezvousHost(dataDir, redisUrlOf(redis.target), logger)
   const settings = new NodeSettingsFile(dataDir)
-  const slots = new SendingSlots(settings.current.maxSending)
+  const slots = new SendingSlots(settings.current.maxSending, false)
   const sharedLimit = new SharedLimit(settings.current.limit)
   const runs = new RunManager({
     log,
@@ -239,6 +241,7 @@ const assemble = async (
   // A transfer may have ended just before its secrets were deleted.
   await secrets.keepOnly((id) => ids.has(id) && (records.get(id)?.ended ?? null) === null)
   await reconcile({ log, records, queues, logger })
+  const openTimer = setTimeout(() => slots.open(), QUEUE_OPENS_AFTER_MS)
 
   const api = createApiServer({
     service,
@@ -267,6 +270,7 @@ const assemble = async (
   const takeDown = async (): Promise<void> => {
     logger.info('the node ends')
     clearInterval(idleTimer)
+    clearTimeout(openTimer)
     removeNodeFile(dataDir)
     await runs.stop()
     await api.stop()

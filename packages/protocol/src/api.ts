@@ -103,7 +103,12 @@ const progressShape = {
 }
 
 /** `{"type":"transfer.progress", …}` */
-export const transferProgressSchema = z.object({ type: z.literal('transfer.progress'), ...progressShape })
+export const transferProgressSchema = z.object({
+  type: z.literal('transfer.progress'),
+  ...progressShape,
+  /** Why it does not move, where it does not; null or left out else. */
+  reason: z.object({ code: z.string(), message: z.string() }).nullable().optional(),
+})
 export type TransferProgress = z.infer<typeof transferProgressSchema>
 
 /** What `show` prints and `list` lists: the progress and what stays the same over a transfer's life. */

@@ -51,6 +51,8 @@ export class SenderRun implements Run {
   /** Gives the place back when nobody has come for a while. */
   #slotTimer: NodeJS.Timeout | undefined
   #status: KnownTransfer['status'] = 'active'
+  /** The transfer was looked at since this run began. */
+  #isKnown = false
   #isStopped = false
   #isOver = false
 
@@ -168,6 +170,9 @@ export class SenderRun implements Run {
     const isSending =
       [...this.#peers.values()].some(({ isOpen }) => isOpen) ||
       receivers.some(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
+    // After a restart: whoever was sending keeps its place for as long as its receiver takes to come back.
+    if (!this.#isKnown && receivers.some(({ phase }) => phase.is === 'accepted')) slots.take(this.transferId)
+    this.#isKnown = true
     if (!isSending) {
       if (slots.has(this.transferId)) {
         this.#slotTimer ??= setTimeout(() => this.#giveBackSlot(), HANDSHAKE_TIMEOUT_MS)

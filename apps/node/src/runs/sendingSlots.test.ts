@@ -46,6 +46,16 @@ test('more places are filled at once, and fewer put nobody out', () => {
   expect(slots.take('c')).toBe(false)
 })
 
+test('at a start nobody who waits gets a place before all who wait are known', () => {
+  const slots = new SendingSlots(1, false)
+  const turns: string[] = []
+  slots.wait('low', waiter(turns, 'low', 2, 1))
+  slots.wait('high', waiter(turns, 'high', 9, 2))
+  expect(turns).toEqual([])
+  slots.open()
+  expect(turns).toEqual(['high'])
+})
+
 test('who gives up its wait is not called', () => {
   const slots = new SendingSlots(1)
   const turns: string[] = []

@@ -15,10 +15,13 @@ export interface Waiting {
 
 export class SendingSlots {
   #max: number
+  #isOpen: boolean
   readonly #holders = new Set<string>()
   readonly #waiting = new Map<string, Waiting>()
 
-  constructor(max: number) {
+  /** @param isOpen - false at a node's start: who waits gets nothing until `open`, when all who wait are known. */
+  constructor(max: number, isOpen = true) {
+    this.#isOpen = isOpen
     assert(max >= 1, 'somebody may send')
     this.#max = max
   }
@@ -27,6 +30,12 @@ export class SendingSlots {
   setMax(max: number): void {
     assert(max >= 1, 'somebody may send')
     this.#max = max
+    this.#fill()
+  }
+
+  /** The queue moves from now on. */
+  open(): void {
+    this.#isOpen = true
     this.#fill()
   }
 
@@ -59,6 +68,7 @@ export class SendingSlots {
   }
 
   #fill(): void {
+    if (!this.#isOpen) return
     const inOrder = [...this.#waiting].sort(([, a], [, b]) => b.priority - a.priority || a.createdAt - b.createdAt)
     for (const [transferId, { onTurn }] of inOrder.slice(0, Math.max(0, this.#max - this.#holders.size))) {
       this.#waiting.delete(transferId)

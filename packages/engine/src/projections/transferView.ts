@@ -26,6 +26,7 @@ export interface TransferRecordView {
 export const progressOf = (projection: TransferProjection): TransferProgress => ({
   type: 'transfer.progress',
   ...sharedOf(projection),
+  reason: reasonOf(knownTransfer(projection)),
 })
 
 export const viewOf = (projection: TransferProjection, record: TransferRecordView): TransferView => {
