@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { completedLineSchema, eventLineSchema, transferProgressSchema, transferViewSchema } from '@godwit/protocol/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeTree, randomFile, textOf } from './harness/files.js'
+import { isSameFile, makeTree, randomFile, textOf } from './harness/files.js'
 import { type TestNode, World } from './harness/world.js'
 
 let world: World
@@ -237,19 +237,30 @@ describe('bad input', () => {
     expect(result.lines.at(-1)).toMatchObject({ code: 'ERR_REDIS_UNREACHABLE' })
   })
 
-  test.runIf(process.getuid?.() === 0)('a disk without room', async () => {
-    const small = await world.dir('small')
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', small])
-    try {
-      const path = randomFile(join(world.folder, 'in', 'big'), 32 * 1024 * 1024)
-      const { code } = await sender.send([path])
-      const result = await receiver.receive(code, small).finished()
-      expect(result.exitCode, result.stderr).toBe(6)
-      expect(result.lines.at(-1)).toMatchObject({ code: 'ERR_DISK_FULL' })
-    } finally {
-      execFileSync('umount', ['--lazy', small])
-    }
-  })
+  test.runIf(process.getuid?.() === 0)(
+    'a disk without room pauses the transfer, which goes on when there is some',
+    async () => {
+      const small = await world.dir('small')
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', small])
+      try {
+        const path = randomFile(join(world.folder, 'in', 'big'), 32 * 1024 * 1024)
+        const { id, code } = await sender.send([path])
+        const command = receiver.receive(code, small)
+        const { transferId } = await command.line('transfer.enqueued')
+        const waiting = await receiver.state(transferId, ['paused'])
+        expect(waiting['reason']).toMatchObject({ code: 'ERR_DISK_FULL' })
+        const told = await sender.state(id, ['paused'])
+        expect(told['reason']).toMatchObject({ code: 'ERR_DISK_FULL' })
+        execFileSync('mount', ['-o', 'remount,size=256m', small])
+        const result = await command.finished()
+        expect(result.exitCode, command.transcript).toBe(0)
+        expect(isSameFile(path, join(small, 'big'))).toBe(true)
+        expect((await receiver.events(transferId)).some(({ event }) => event === 'TransferRetried')).toBe(false)
+      } finally {
+        execFileSync('umount', ['--lazy', small])
+      }
+    },
+  )
 })
 
 describe('the node', () => {

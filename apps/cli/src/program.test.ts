@@ -281,9 +281,14 @@ describe('failures', () => {
     [[CODE]],
     [['node']],
     [['node', 'restart']],
+    [['send', 'a', '--start-at', 'soon']],
+    [['send', 'a', '--window', '22-6']],
+    [['send', 'a', '--deadline', 'never']],
+    [['send', 'a', '--priority', '10']],
+    [['schedule', `tr${'z'.repeat(16)}`]],
+    [['node', 'limit', 'fast']],
+    [['node', 'sending', '0']],
     // Not there yet, so not there at all.
-    [['send', 'a', '--start-at', '22:00']],
-    [['send', 'a', '--priority', '1']],
     [['send', 'a', '--lanes', '9']],
     [['open']],
     [['priority', 'x', '1']],
@@ -336,6 +341,15 @@ describe('what exists', () => {
     expect(lastCall('setLimit')).toMatchObject({ limit: 1_000_000 })
     await run(['limit', transferId, 'unlimited'])
     expect(lastCall('setLimit')).toMatchObject({ limit: null })
+    await run(['priority', transferId, '9'])
+    expect(lastCall('setPriority')).toMatchObject({ priority: 9 })
+    await run(['schedule', transferId, '--start-at', 'now', '--window', '22:00-06:00'])
+    expect(lastCall('setSchedule')).toMatchObject({ startAt: null, window: { fromMinute: 1320, toMinute: 360 } })
+    expect(lastCall('setSchedule')).not.toHaveProperty('deadline')
+    expect((await run(['node', 'limit', '8mbit'])).out).toContain('limit')
+    expect(lastCall('configure')).toEqual({ limit: 1_000_000 })
+    await run(['node', 'sending', '3'])
+    expect(lastCall('configure')).toEqual({ maxSending: 3 })
     expect((await run(['remove', transferId, '--json'])).lines()).toEqual([{ type: 'transfer.removed', transferId }])
   })
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import type { WallTime } from '@godwit/engine/domain/transfer/hold'
 import { createProjector } from '@godwit/engine/projections/projector'
 import { foldTransfer, initialTransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { NodeStatus } from '@godwit/protocol/api'
@@ -25,6 +26,7 @@ import { ensureDataDir } from './lifecycle/dataDir.js'
 import { createLogger } from './lifecycle/logger.js'
 import { removeNodeFile, writeNodeFile } from './lifecycle/nodeFile.js'
 import { acquireNodeLock } from './lifecycle/nodeLock.js'
+import { NodeSettingsFile } from './lifecycle/nodeSettings.js'
 import { writePrivateFile } from './lifecycle/privateFile.js'
 import { loadOrCreateToken } from './lifecycle/token.js'
 import { RealNodeService } from './nodeService.js'
@@ -32,6 +34,8 @@ import { OwnRendezvousHost } from './ownRendezvousHost.js'
 import { TransferRecords } from './records/transferRecord.js'
 import { RendezvousClient } from './rendezvous/rendezvousClient.js'
 import { RunManager } from './runs/runManager.js'
+import { SendingSlots } from './runs/sendingSlots.js'
+import { SharedLimit } from './runs/sharedLimit.js'
 import { SecretStore } from './secrets/secretStore.js'
 import { supervisorPidFrom } from './supervisor.js'
 import { LogWatch } from './transfers/logWatch.js'
@@ -39,6 +43,8 @@ import { reconcile } from './transfers/reconcile.js'
 import { TransferLog } from './transfers/transferLog.js'
 import { createProcessors } from './workers/processors.js'
 
+/** Milliseconds from the start to the first of the queue: by then all who wait have been woken. */
+const QUEUE_OPENS_AFTER_MS = 2000
 /** Milliseconds between looks whether the node is of use still. */
 const IDLE_CHECK_MS = 30_000
 /** Transfers that run at once; those that wait for a peer count too. */
@@ -141,6 +147,9 @@ const assemble = async (
     return client
   }
   const ownRendezvous = new OwnRendezvousHost(dataDir, redisUrlOf(redis.target), logger)
+  const settings = new NodeSettingsFile(dataDir)
+  const slots = new SendingSlots(settings.current.maxSending, false)
+  const sharedLimit = new SharedLimit(settings.current.limit)
   const runs = new RunManager({
     log,
     records,
@@ -150,6 +159,9 @@ const assemble = async (
     logger,
     deviceName: config.deviceName,
     listenHost: config.listenHost,
+    slots,
+    sharedLimit,
+    wallTime,
     clientOf,
     ownRendezvous: () => ownRendezvous.ensure(),
   })
@@ -187,6 +199,7 @@ const assemble = async (
       redis: { mode: redis.embedded === undefined ? 'external' : 'embedded', version: redis.version, ok: facts.ok },
       transfers: { unfinished: isFinished.length - finished, finished },
       rendezvous: ownRendezvous.running ?? null,
+      settings: settings.current,
     }
   }
 
@@ -200,6 +213,12 @@ const assemble = async (
     rendezvous: config.rendezvous,
     isLogReady: () => store.isReady,
     status,
+    configure: (change, by) => {
+      const next = settings.change(change, by)
+      slots.setMax(next.maxSending)
+      sharedLimit.setTotal(next.limit)
+      return next
+    },
     doctor: () =>
       runDoctor({
         dataDir,
@@ -227,6 +246,7 @@ const assemble = async (
   const logWatch = new LogWatch({ ...reconcileDeps, life: store.life, runs })
   await logWatch.look()
   logWatch.start()
+  const openTimer = setTimeout(() => slots.open(), QUEUE_OPENS_AFTER_MS)
 
   const api = createApiServer({
     service,
@@ -256,6 +276,7 @@ const assemble = async (
     logger.info('the node ends')
     clearInterval(idleTimer)
     logWatch.stop()
+    clearTimeout(openTimer)
     removeNodeFile(dataDir)
     await runs.stop()
     await api.stop()
@@ -273,6 +294,11 @@ const assemble = async (
   }
 
   return { stop, ended: ended.promise }
+}
+
+const wallTime = (): WallTime => {
+  const now = new Date()
+  return { nowMs: now.getTime(), minuteOfDay: now.getHours() * 60 + now.getMinutes() }
 }
 
 const redisUrlOf = (target: RedisTarget): string => (target.kind === 'socket' ? target.path : target.url)

@@ -29,6 +29,9 @@ beforeEach(async () => {
     isLogReady: () => isLogReady,
     status: never,
     doctor: never,
+    configure: () => {
+      throw new Error('not asked for')
+    },
     shutdown: never,
   })
   mkdirSync(join(world.folder, 'in'))
@@ -102,7 +105,7 @@ test('a failed transfer that is removed leaves nothing, and nothing of it runs',
   const enqueued = await service.enqueueSend(submission())
   const id = enqueued.ok ? enqueued.value.transferId : ''
   expect(await service.remove(id)).toMatchObject({ ok: false, failure: { code: 'ERR_TRANSFER_STATE' } })
-  await node.log.execute(id, { type: 'fail', code: 'ERR_DISK_IO', detail: null })
+  await node.log.execute(id, { type: 'fail', code: 'ERR_INTEGRITY', detail: null })
   expect((await service.remove(id)).ok).toBe(true)
   expect(world.rooms.room.status).toBe('closed')
   expect(node.runs.active).toEqual([])

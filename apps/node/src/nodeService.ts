@@ -1,13 +1,15 @@
 /** What the node does for its clients: commands on transfers, their views, and the node's own state. */
 
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import type { PauseReason } from '@godwit/engine/domain/transfer/state'
 import type { EventStore } from '@godwit/engine/ports/eventStore'
 import type { ProjectionStore } from '@godwit/engine/ports/projectionStore'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
-import type { Doctor, EnqueuedLine, EventLine, NodeStatus, TransferView } from '@godwit/protocol/api'
+import type { Doctor, EnqueuedLine, EventLine, NodeSettings, NodeStatus, TransferView } from '@godwit/protocol/api'
 import { displayName } from '@godwit/protocol/displayName'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { redisFailureOf } from '@godwit/redis/connection'
 import { checkOutputDir } from './files/diskSpace.js'
@@ -17,7 +19,7 @@ import type { RunManager } from './runs/runManager.js'
 import type { SecretStore } from './secrets/secretStore.js'
 import type { NodeService } from './service.js'
 import { codeOf } from './transfers/codeOf.js'
-import { type EnqueueDeps, type Enqueued, enqueueReceive, enqueueSend } from './transfers/enqueue.js'
+import { checkSchedule, type EnqueueDeps, type Enqueued, enqueueReceive, enqueueSend } from './transfers/enqueue.js'
 import { eventLineOf, transferViewOf } from './transfers/lines.js'
 import type { TransferLog } from './transfers/transferLog.js'
 import { watchTransfer } from './transfers/watchTransfer.js'
@@ -39,6 +41,8 @@ export interface NodeServiceDeps {
   readonly isLogReady: () => boolean
   readonly status: () => Promise<NodeStatus>
   readonly doctor: () => Promise<Doctor>
+  /** Keeps what was changed, and puts it into effect. */
+  readonly configure: (change: Partial<NodeSettings>, by: string) => NodeSettings
   readonly shutdown: () => Promise<void>
 }
 
@@ -99,7 +103,12 @@ export class RealNodeService implements NodeService {
     return this.#command(transferId, { type: 'pause', reason: 'user', by: USER })
   }
 
-  resume(transferId: string): Promise<Result<TransferView>> {
+  async resume(transferId: string): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const { transfer } = projection.value
+    const refusal = transfer.status === 'paused' ? RESUMED_OTHERWISE[transfer.reason] : undefined
+    if (refusal !== undefined) return fail('ERR_TRANSFER_STATE', refusal)
     return this.#command(transferId, { type: 'resume', by: USER })
   }
 
@@ -117,7 +126,33 @@ export class RealNodeService implements NodeService {
     if (ownReceiver(projection.value) !== undefined) {
       return fail('ERR_TRANSFER_STATE', 'the limit of a transfer is set on the side that sends')
     }
-    return this.#command(transferId, { type: 'changeLimit', limit, by: USER })
+    return this.#kept(transferId, { type: 'changeLimit', limit, by: USER }, { limit })
+  }
+
+  async setPriority(transferId: string, priority: number): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    if (ownReceiver(projection.value) !== undefined) {
+      return fail('ERR_TRANSFER_STATE', 'the priority of a transfer is set on the side that sends')
+    }
+    return this.#kept(transferId, { type: 'changePriority', priority, by: USER }, { priority })
+  }
+
+  async setSchedule(transferId: string, change: Partial<Schedule>): Promise<Result<TransferView>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const { transfer } = projection.value
+    if (transfer.status === 'none' || ownReceiver(projection.value) !== undefined) {
+      return fail('ERR_TRANSFER_STATE', 'when a transfer runs is set on the side that sends')
+    }
+    const schedule = { ...transfer.run.schedule, ...change }
+    const isPossible = checkSchedule(schedule, Date.now())
+    if (!isPossible.ok) return isPossible
+    return this.#kept(transferId, { type: 'changeSchedule', schedule, by: USER }, { schedule })
+  }
+
+  async configure(change: Partial<NodeSettings>): Promise<Result<NodeSettings>> {
+    return ok(this.#deps.configure(change, USER))
   }
 
   async remove(transferId: string): Promise<Result<{ readonly transferId: string }>> {
@@ -219,6 +254,17 @@ export class RealNodeService implements NodeService {
     return ok(projection)
   }
 
+  /** A command whose outcome the record keeps too, for a log that is lost. */
+  async #kept(
+    transferId: string,
+    command: TransferCommand,
+    change: Partial<TransferRecord>,
+  ): Promise<Result<TransferView>> {
+    const done = await this.#command(transferId, command)
+    if (done.ok) this.#deps.records.update(transferId, change)
+    return done
+  }
+
   async #command(transferId: string, command: TransferCommand): Promise<Result<TransferView>> {
     const projection = await this.#projection(transferId)
     if (!projection.ok) return projection
@@ -253,6 +299,13 @@ export class RealNodeService implements NodeService {
     }
     return fail('ERR_RENDEZVOUS_UNREACHABLE', `transfer ${record.transferId} is kept and goes on trying`)
   }
+}
+
+/** How holds of the node are lifted that its user cannot lift by resuming: they would come again at once. */
+const RESUMED_OTHERWISE: Partial<Record<PauseReason, string>> = {
+  scheduled: 'it waits for its start, and godwit schedule ID --start-at now begins it',
+  window: 'it is outside of its daily window, and godwit schedule ID --window none lets it run at any time',
+  queue: 'it waits for its turn, and godwit priority ID N or godwit node sending N lets it come sooner',
 }
 
 /** Events after which the code is known, or that there will be none. */

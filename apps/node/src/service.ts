@@ -8,11 +8,13 @@ import type {
   EventLine,
   enqueueReceiveInput,
   enqueueSendInput,
+  NodeSettings,
   NodeStatus,
   TransferView,
   WatchLine,
 } from '@godwit/protocol/api'
 import type { Result } from '@godwit/protocol/errors'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { z } from 'zod'
 
 /** A line of `watch` and the version of the log's event that led to it; several lines may share one. */
@@ -35,6 +37,12 @@ export interface NodeService {
   remove(transferId: string): Promise<Result<{ readonly transferId: string }>>
   /** Bytes a second; null for no limit. Takes effect at once on a running session. */
   setLimit(transferId: string, limit: number | null): Promise<Result<TransferView>>
+  /** Its place among the others of this node: 1 to 9, a higher one first. */
+  setPriority(transferId: string, priority: number): Promise<Result<TransferView>>
+  /** When it may run; what is left out stays as it is. */
+  setSchedule(transferId: string, change: Partial<Schedule>): Promise<Result<TransferView>>
+  /** What holds for all transfers of this node; what is left out stays as it is. Takes effect at once. */
+  configure(change: Partial<NodeSettings>): Promise<Result<NodeSettings>>
   /** Newest first. */
   list(): Promise<Result<readonly TransferView[]>>
   get(transferId: string): Promise<Result<TransferView>>

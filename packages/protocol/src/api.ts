@@ -5,8 +5,9 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.js'
 import { isErrorCode } from './errors.js'
-import { LANES_MAX, LIMIT_MIN_BYTES_PER_SECOND, ROOM_MAX_CAPACITY } from './limits.js'
+import { LANES_MAX, LIMIT_MIN_BYTES_PER_SECOND, ROOM_MAX_CAPACITY, SENDING_MAX } from './limits.js'
 import { profileSchema } from './profile.js'
+import { prioritySchema, scheduleSchema } from './schedule.js'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const errorCode = z.custom<ErrorCode>(isErrorCode, 'an error code')
@@ -54,6 +55,10 @@ export const enqueueSendInput = z.object({
   lanes: z.number().int().min(1).max(LANES_MAX).optional(),
   /** How it shares the path with others; undefined for the default. */
   profile: profileSchema.optional(),
+  /** 1 to 9; undefined for 5. A higher one leaves the queue first and gets more of the node's limit. */
+  priority: prioritySchema.optional(),
+  /** When it may run; undefined for at once and without an end. */
+  schedule: scheduleSchema.optional(),
 })
 export type EnqueueSendInput = z.input<typeof enqueueSendInput>
 
@@ -98,7 +103,12 @@ const progressShape = {
 }
 
 /** `{"type":"transfer.progress", …}` */
-export const transferProgressSchema = z.object({ type: z.literal('transfer.progress'), ...progressShape })
+export const transferProgressSchema = z.object({
+  type: z.literal('transfer.progress'),
+  ...progressShape,
+  /** Why it does not move, where it does not; null or left out else. */
+  reason: z.object({ code: z.string(), message: z.string() }).nullable().optional(),
+})
 export type TransferProgress = z.infer<typeof transferProgressSchema>
 
 /** What `show` prints and `list` lists: the progress and what stays the same over a transfer's life. */
@@ -120,6 +130,14 @@ export const transferViewSchema = z.object({
   limit: limitSchema,
   /** How what is sent shares the path with others; null for the default, and on a receiver. */
   profile: profileSchema.nullable(),
+  /** Among the transfers of its node: 1 to 9, a higher one first. */
+  priority: prioritySchema,
+  /** When it may run: ISO 8601, and `22:00-06:00` in the time zone of its node; null where nothing is set. */
+  schedule: z.object({
+    startAt: z.string().nullable(),
+    window: z.string().nullable(),
+    deadline: z.string().nullable(),
+  }),
   rendezvous: z.string().nullable(),
   /** The last session: kind of path, bytes of a datagram, trains or plain datagrams, lanes, smoothed round trip. */
   session: z
@@ -210,6 +228,15 @@ export const watchLineSchema = z.discriminatedUnion('type', [
 ])
 export type WatchLine = z.infer<typeof watchLineSchema>
 
+/** What a node's user has set for all of its transfers; kept over restarts. */
+export const nodeSettingsSchema = z.object({
+  /** Bytes a second of everything that is sent, shared by priority; null for no limit. */
+  limit: limitSchema,
+  /** Transfers that send at once; more are queued. */
+  maxSending: z.number().int().min(1).max(SENDING_MAX),
+})
+export type NodeSettings = z.infer<typeof nodeSettingsSchema>
+
 export const nodeStatusSchema = z.object({
   type: z.literal('node.status'),
   pid: count,
@@ -220,6 +247,7 @@ export const nodeStatusSchema = z.object({
   redis: z.object({ mode: z.enum(['embedded', 'external']), version: z.string(), ok: z.boolean() }),
   transfers: z.object({ unfinished: count, finished: count }),
   rendezvous: z.object({ url: z.string(), advertise: z.string() }).nullable(),
+  settings: nodeSettingsSchema,
 })
 export type NodeStatus = z.infer<typeof nodeStatusSchema>
 

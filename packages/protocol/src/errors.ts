@@ -112,6 +112,12 @@ export const ERRORS = {
     'TIMEOUT',
     true,
   ),
+  ERR_DEADLINE: entry(
+    'The transfer was not complete at its deadline. Give it another with godwit schedule ID --deadline TIME, then godwit retry.',
+    'peer',
+    'TIMEOUT',
+    true,
+  ),
   // refusals
   ERR_WRONG_CODE: entry(
     "The words of the code do not match. Either they were typed wrong, or somebody else answered in the sender's place. Check the code with the sender and run godwit receive again; the room stays open.",

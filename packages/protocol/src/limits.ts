@@ -141,6 +141,10 @@ export const JOB_MAX_STALLED = 1000
 export const EVENT_RANGES_MAX = 4096
 /** Ranges of chunks that a receiver's progress may consist of: more holes than any order of sending needs. */
 export const CHUNK_RANGES_MAX = 32_768
+/** Transfers that a node may be told to let send at once. */
+export const SENDING_MAX = 1000
+/** Transfers that a node lets send at once unless told otherwise; more are queued. */
+export const SENDING_DEFAULT = 16
 /** Transfers that one node keeps, finished ones included. */
 export const TRANSFERS_MAX = 10_000
 /** Milliseconds without unfinished work after which a node leaves. */

@@ -11,6 +11,7 @@ import type { ErrorCode } from './errors.js'
 import { isErrorCode } from './errors.js'
 import { EVENT_RANGES_MAX } from './limits.js'
 import { profileSchema } from './profile.js'
+import { prioritySchema, scheduleSchema } from './schedule.js'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const receiver = z.string().min(1).max(64)
@@ -121,9 +122,30 @@ export const transferEventSchema = z.discriminatedUnion('type', [
     bytesTakenBack: count,
   }),
   event('SessionLost', { receiver, session: count, reason: errorCode }),
-  event('Paused', { reason: z.enum(['user', 'peer', 'diskFull', 'disk', 'logAway']), by: z.string().max(64) }),
+  event('Paused', {
+    reason: z.enum([
+      'user',
+      'peer',
+      'diskFull',
+      'disk',
+      'logAway',
+      /** Its start, or its daily window, has not come. */
+      'scheduled',
+      'window',
+      /** As many transfers run as may at once. */
+      'queue',
+      /** What failed can be tried again, and will be. */
+      'retry',
+    ]),
+    by: z.string().max(64),
+    /** What was met, where it was met and not asked for. */
+    failure: z.object({ code: errorCode, detail: z.string().max(512).nullable() }).optional(),
+  }),
   event('Resumed', { by: z.string().max(64) }),
   event('LimitChanged', { limit: count.nullable(), by: z.string().max(64) }),
+  event('PriorityChanged', { priority: prioritySchema, by: z.string().max(64) }),
+  /** When it may run, from now on. */
+  event('ScheduleChanged', { schedule: scheduleSchema, by: z.string().max(64) }),
   /** Files `first … first + count - 1` (numbered as in the manifest) stand under their final names. */
   event('FilesCompleted', { receiver, first: count, count: count.min(1) }),
   event('ReceiverCompleted', { receiver, bytes: count, seconds: z.number().nonnegative() }),

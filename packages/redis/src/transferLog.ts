@@ -22,6 +22,6 @@ export const openTransferLog = (access: RedisAccess, now: () => number = Date.no
     ...access,
     codec: transferEventCodec,
     routeOf,
-    projection: 'transfers.3',
+    projection: 'transfers.4',
     now,
   })

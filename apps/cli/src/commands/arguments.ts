@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { transferIdSchema } from '@godwit/protocol/api'
 import { isProfile, PROFILES, type Profile } from '@godwit/protocol/profile'
 import { parseRate } from '@godwit/protocol/rate'
+import { type DailyWindow, PRIORITY_MAX, PRIORITY_MIN, parseWindow } from '@godwit/protocol/schedule'
 import { CliFailure, must, usageFailure } from '../failure.js'
 import type { CliIo } from '../io.js'
 
@@ -28,6 +29,13 @@ export const profileOf = (text: string): Profile => {
   if (!isProfile(text)) throw usageFailure(`--profile takes ${PROFILES.join(' or ')}.`)
   return text
 }
+
+/** 1 to 9. */
+export const priorityOf = (text: string, option: string): number =>
+  wholeNumberOf(text, option, PRIORITY_MIN, PRIORITY_MAX)
+
+/** `22:00-06:00`, or `none`. */
+export const windowOf = (text: string): DailyWindow | null => must(parseWindow(text))
 
 /** `http(s)://host:port`; `host:port` alone is taken as http. */
 export const rendezvousOf = (text: string): string => {

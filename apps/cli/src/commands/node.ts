@@ -1,13 +1,16 @@
 /** `godwit node start|stop|status`: the node of the data directory. */
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NodeStatus } from '@godwit/protocol/api'
+import type { NodeSettings, NodeStatus } from '@godwit/protocol/api'
 import { EXIT } from '@godwit/protocol/errors'
+import { SENDING_MAX } from '@godwit/protocol/limits'
+import { formatRate } from '@godwit/protocol/rate'
 import { findNode, isAlive } from '../client/openNode.js'
 import { programs } from '../client/programs.js'
 import { ensureDataDir, readNodeFile, readStartError } from '../dataDir.js'
 import { CliFailure } from '../failure.js'
 import { printable } from '../render/printable.js'
+import { rateOf, wholeNumberOf } from './arguments.js'
 import { runChildProgram } from './childProgram.js'
 import type { CommandContext, JsonOption, RegisterCommand } from './command.js'
 import { JSON_OPTION, outputOf } from './command.js'
@@ -24,6 +27,7 @@ const statusText = (status: NodeStatus): string =>
     `API             ${status.address}`,
     `redis           ${status.redis.mode}, version ${status.redis.version}${status.redis.ok ? '' : ', does not answer'}`,
     `transfers       ${status.transfers.unfinished} unfinished, ${status.transfers.finished} finished`,
+    `sends           ${status.settings.maxSending} at once, limit ${formatRate(status.settings.limit)}`,
     ...(status.rendezvous === null
       ? []
       : [`rendezvous      ${status.rendezvous.url}, told as ${status.rendezvous.advertise}`]),
@@ -104,6 +108,29 @@ export const registerNode: RegisterCommand = (program, context, done) => {
       )
       done(EXIT.ok)
     })
+  const configure = async (change: Partial<NodeSettings>, options: JsonOption): Promise<void> => {
+    const settings = await context.session.call((client) => client.node.configure.mutate(change))
+    const { limit, maxSending } = settings
+    outputOf(context, options).result(
+      settings,
+      () => `The node sends ${maxSending} transfers at once, limit ${formatRate(limit)}.`,
+    )
+    done(EXIT.ok)
+  }
+  node
+    .command('limit')
+    .description('limit everything that this node sends, shared by the priorities of the transfers')
+    .argument('<rate>', '20MB/s, 500mbit, unlimited')
+    .option(...JSON_OPTION)
+    .action((rate: string, options: JsonOption) => configure({ limit: rateOf(rate) }, options))
+  node
+    .command('sending')
+    .description('set how many transfers send at once; more are queued, by priority')
+    .argument('<n>', `1 to ${SENDING_MAX}`)
+    .option(...JSON_OPTION)
+    .action((n: string, options: JsonOption) =>
+      configure({ maxSending: wholeNumberOf(n, 'node sending', 1, SENDING_MAX) }, options),
+    )
   node
     .command('status')
     .description('tell whether the node runs, and how it is')

@@ -3,15 +3,26 @@ import type { EnqueuedLine } from '@godwit/protocol/api'
 import { parseRoomName } from '@godwit/protocol/code'
 import { EXIT } from '@godwit/protocol/errors'
 import { LANES_MAX, ROOM_MAX_CAPACITY } from '@godwit/protocol/limits'
+import type { Schedule } from '@godwit/protocol/schedule'
 import { must, usageFailure } from '../failure.js'
 import { canColour } from '../io.js'
 import { printable } from '../render/printable.js'
 import { shellQuoted } from '../render/shellQuoted.js'
-import { absolutePathOf, chosenRendezvous, newSubmissionId, profileOf, rateOf, wholeNumberOf } from './arguments.js'
+import {
+  absolutePathOf,
+  chosenRendezvous,
+  newSubmissionId,
+  priorityOf,
+  profileOf,
+  rateOf,
+  wholeNumberOf,
+  windowOf,
+} from './arguments.js'
 import type { CommandContext, JsonOption, RegisterCommand } from './command.js'
 import { JSON_OPTION, outputOf } from './command.js'
 import { followTransfer, sayGoesOn } from './followTransfer.js'
 import { passwordOf } from './password.js'
+import { timeOf } from './times.js'
 
 const RECEIVERS_MAX = 10_000
 
@@ -25,6 +36,10 @@ interface SendOptions extends JsonOption {
   readonly limit?: string
   readonly lanes?: string
   readonly profile?: string
+  readonly priority?: string
+  readonly startAt?: string
+  readonly window?: string
+  readonly deadline?: string
   readonly detach?: boolean
 }
 
@@ -37,6 +52,17 @@ const roomOf = async (context: CommandContext, options: SendOptions) => {
   if (room.rendezvous !== null)
     throw usageFailure('--room of send takes the name only; --rendezvous names the address.')
   return { name: room.name, password: await passwordOf(context.io, options.passwordStdin === true) }
+}
+
+/** Undefined where nothing of it was asked for. */
+const scheduleOf = ({ startAt, window, deadline }: SendOptions): Schedule | undefined => {
+  if (startAt === undefined && window === undefined && deadline === undefined) return undefined
+  const now = Date.now()
+  return {
+    startAt: startAt === undefined ? null : timeOf(startAt, '--start-at', now),
+    window: window === undefined ? null : windowOf(window),
+    deadline: deadline === undefined ? null : timeOf(deadline, '--deadline', now),
+  }
 }
 
 /** The code for people: large, and the command that takes it. */
@@ -66,6 +92,8 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
   const limit = options.limit === undefined ? null : rateOf(options.limit)
   const lanes = options.lanes === undefined ? undefined : wholeNumberOf(options.lanes, '--lanes', 1, LANES_MAX)
   const profile = options.profile === undefined ? undefined : profileOf(options.profile)
+  const priority = options.priority === undefined ? undefined : priorityOf(options.priority, '--priority')
+  const schedule = scheduleOf(options)
   const absolutePaths = paths.map((path) => absolutePathOf(path, io))
   const room = await roomOf(context, options)
   const input = {
@@ -76,6 +104,8 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
     ...(receivers === undefined ? {} : { receivers }),
     ...(lanes === undefined ? {} : { lanes }),
     ...(profile === undefined ? {} : { profile }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(schedule === undefined ? {} : { schedule }),
     ...(rendezvous === undefined ? {} : { rendezvous }),
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
     ...(room === undefined ? {} : { room }),
@@ -114,6 +144,10 @@ export const registerSend: RegisterCommand = (program, context, done) => {
     .option('--limit <rate>', 'at most this fast: 20MB/s, 500mbit, unlimited')
     .option('--profile <profile>', 'lossy: for paths that lose packets; background: yield to others')
     .option('--lanes <n>', 'threads with a socket each (default: one, more from 8 cores on)')
+    .option('--priority <n>', '1 to 9 (default: 5); a higher one starts first and gets more of the limit of the node')
+    .option('--start-at <time>', 'not before: 22:00, 2026-11-25T22:00, +90m')
+    .option('--window <from-to>', 'only at this time of every day: 22:00-06:00')
+    .option('--deadline <time>', 'try again by itself until then, and fail if it is not complete by then')
     .option('--detach', 'return after the code; the transfer goes on')
     .option(...JSON_OPTION)
     .action(async (paths: string[], options: SendOptions) => done(await run(context, paths, options)))

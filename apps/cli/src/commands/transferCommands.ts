@@ -1,13 +1,17 @@
-/** Commands to one transfer that answer at once: accept, decline, pause, resume, cancel, retry, limit, remove. */
+/** Commands to one transfer that answer at once, from accept to remove. */
 import type { TransferView } from '@godwit/protocol/api'
 import { EXIT } from '@godwit/protocol/errors'
 import { formatRate } from '@godwit/protocol/rate'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { Command } from 'commander'
 import type { NodeClient } from '../client/nodeClient.js'
+import { usageFailure } from '../failure.js'
 import { stateText } from '../render/progressText.js'
-import { absolutePathOf, rateOf, transferIdOf } from './arguments.js'
+import { scheduleText } from '../render/transferText.js'
+import { absolutePathOf, priorityOf, rateOf, transferIdOf, windowOf } from './arguments.js'
 import type { CommandContext, JsonOption, RegisterCommand } from './command.js'
 import { JSON_OPTION, outputOf } from './command.js'
+import { timeOf } from './times.js'
 
 type ViewCall = (client: NodeClient, transferId: string) => Promise<TransferView>
 
@@ -48,6 +52,24 @@ const PLAIN: readonly { readonly name: string; readonly description: string; rea
   },
 ]
 
+interface ScheduleOptions extends JsonOption {
+  readonly startAt?: string
+  readonly window?: string
+  readonly deadline?: string
+}
+
+const scheduleChangeOf = ({ startAt, window, deadline }: ScheduleOptions): Partial<Schedule> => {
+  if (startAt === undefined && window === undefined && deadline === undefined) {
+    throw usageFailure('schedule takes --start-at, --window or --deadline.')
+  }
+  const now = Date.now()
+  return {
+    ...(startAt === undefined ? {} : { startAt: startAt === 'now' ? null : timeOf(startAt, '--start-at', now) }),
+    ...(window === undefined ? {} : { window: windowOf(window) }),
+    ...(deadline === undefined ? {} : { deadline: deadline === 'none' ? null : timeOf(deadline, '--deadline', now) }),
+  }
+}
+
 const withId = (program: Command, name: string, description: string): Command =>
   program
     .command(name)
@@ -82,6 +104,32 @@ export const registerTransferCommands: RegisterCommand = (program, context, done
       const transferId = transferIdOf(id)
       const view = await context.session.call((client) => client.transfers.setLimit.mutate({ transferId, limit }))
       outputOf(context, options).result(view, () => `${transferId}: limit ${formatRate(view.limit)}`)
+      done(EXIT.ok)
+    })
+
+  program
+    .command('priority')
+    .description('change the place of a transfer among the others of this node')
+    .argument('<id>', 'the transfer')
+    .argument('<n>', '1 to 9; a higher one starts first and gets more of the limit of the node')
+    .option(...JSON_OPTION)
+    .action(async (id: string, n: string, options: JsonOption) => {
+      const priority = priorityOf(n, 'priority')
+      const transferId = transferIdOf(id)
+      const view = await context.session.call((client) => client.transfers.setPriority.mutate({ transferId, priority }))
+      outputOf(context, options).result(view, () => `${transferId}: priority ${view.priority}`)
+      done(EXIT.ok)
+    })
+
+  withId(program, 'schedule', 'change when a transfer may run')
+    .option('--start-at <time>', 'not before: 22:00, 2026-11-25T22:00, +90m, now')
+    .option('--window <from-to>', 'only at this time of every day: 22:00-06:00, none')
+    .option('--deadline <time>', 'fail if it is not complete by then: 22:00, 2026-11-25T22:00, +90m, none')
+    .action(async (id: string, options: ScheduleOptions) => {
+      const schedule = scheduleChangeOf(options)
+      const transferId = transferIdOf(id)
+      const view = await context.session.call((client) => client.transfers.setSchedule.mutate({ transferId, schedule }))
+      outputOf(context, options).result(view, () => `${transferId}: ${scheduleText(view.schedule)}`)
       done(EXIT.ok)
     })
 

@@ -61,6 +61,9 @@ export const progressText = (progress: TransferProgress, hasBar: boolean): strin
     if (state === 'transferring' && rate > 0) parts.push(formatRate(rate))
     if (state === 'transferring' && etaSeconds !== null) parts.push(`${formatDuration(etaSeconds)} left`)
   }
+  // The end has a line of its own.
+  const isHeld = state === 'paused' || state === 'scheduled' || state === 'queued'
+  if (isHeld && progress.reason != null) parts.push(printable(progress.reason.message))
   const who = receiversText(progress)
   if (who !== '') parts.push(who)
   return parts.join('  ')

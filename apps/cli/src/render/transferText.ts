@@ -31,13 +31,21 @@ export const transferList = (views: readonly TransferView[]): string => {
   const rows = views.map((view) => [
     view.transferId,
     view.role === 'sender' ? 'send' : 'receive',
-    view.state,
+    view.reason === null || view.state !== 'paused' ? view.state : `${view.state} (${view.reason.code})`,
     `${percentOf(view.bytesDone, view.bytesTotal)} %`,
     formatBytes(view.bytesTotal),
     namesText(view),
   ])
   return table([['ID', 'WHAT', 'STATE', 'DONE', 'SIZE', 'NAMES'], ...rows])
 }
+
+/** When a transfer may run. */
+export const scheduleText = ({ startAt, window, deadline }: TransferView['schedule']): string =>
+  [
+    startAt === null ? 'at once' : `from ${startAt} on`,
+    ...(window === null ? [] : [`between ${window.replace('-', ' and ')} every day`]),
+    ...(deadline === null ? [] : [`until ${deadline}`]),
+  ].join(', ')
 
 /** Everything about one transfer, a field a line. */
 export const transferText = (view: TransferView): string => {
@@ -56,6 +64,7 @@ export const transferText = (view: TransferView): string => {
   if (view.etaSeconds !== null) rows.push(['left', formatDuration(view.etaSeconds)])
   rows.push(['limit', formatRate(view.limit)])
   if (view.profile !== null) rows.push(['profile', view.profile])
+  if (view.role === 'sender') rows.push(['priority', String(view.priority)], ['runs', scheduleText(view.schedule)])
   if (view.output !== null) rows.push(['into', printable(view.output)])
   if (view.role === 'sender') rows.push(['receivers', `${view.receiversWanted} wanted, ${view.capacity} at once`])
   for (const receiver of view.receivers) {

@@ -15,6 +15,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { profileSchema } from '@godwit/protocol/profile'
+import { PRIORITY_DEFAULT, prioritySchema, scheduleSchema, UNSCHEDULED } from '@godwit/protocol/schedule'
 import { z } from 'zod'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
@@ -50,6 +51,9 @@ export const transferRecordSchema = z.object({
   lanes: z.number().nullable().default(null),
   /** On a sender: how it shares the path with others; null for the default. */
   profile: profileSchema.nullable().default(null),
+  /** On a sender: its place among the others of this node, and when it may run. */
+  priority: prioritySchema.default(PRIORITY_DEFAULT),
+  schedule: scheduleSchema.default(UNSCHEDULED),
   capacity: z.number(),
   receiversWanted: z.number(),
   fileCount: z.number(),

@@ -4,6 +4,7 @@
  */
 
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
@@ -12,7 +13,7 @@ import type { CloseCode } from '@godwit/engine/transport/types'
 import { equalBytes } from '@godwit/protocol/bytes'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure } from '@godwit/protocol/errors'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { LOG_AWAY_MAX_MS } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
@@ -53,6 +54,8 @@ export class ReceiverData {
   #isOffered = false
   #hasBegun = false
   #plan: ChunkPlan | undefined
+  /** What the sender's user has to mend, as it said at the end of the session. */
+  #waitsFor: ErrorCode | undefined
 
   constructor(options: ReceiverDataOptions) {
     this.#options = options
@@ -95,6 +98,7 @@ export class ReceiverData {
     this.#session = session
     this.#isOffered = false
     this.#hasBegun = false
+    this.#waitsFor = undefined
     session.start(
       keys,
       { role: 'receiver' },
@@ -210,6 +214,14 @@ export class ReceiverData {
       case 'completionKnown':
         return this.#options.onCompletionKnown()
       case 'peerFailed':
+        if (pauseReasonOf(report.failure.code) !== undefined) {
+          // The sender goes on by itself when that is mended.
+          this.#waitsFor = report.failure.code
+          session.close('done')
+          return
+        }
+        session.close('done')
+        return this.#options.fail(report.failure)
       case 'failed':
         session.close('done')
         return this.#options.fail(report.failure)
@@ -343,7 +355,7 @@ export class ReceiverData {
     if (isCurrent) this.#session = undefined
     try {
       if (session.number > 0) {
-        const reason = reasonOfEnd(report)
+        const reason = (isCurrent ? this.#waitsFor : undefined) ?? reasonOfEnd(report)
         await execute({ type: 'loseSession', receiver: receiver(), session: session.number, reason })
       }
       if (!isCurrent) return

@@ -13,8 +13,10 @@ import { ROOM_MAX_TTL_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { decodeWake, type SignedWake } from '@godwit/protocol/wakeMessage'
+import { checkDiskSpace, checkOutputDir } from '../files/diskSpace.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
+import { HoldTimer } from './holdTimer.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import { candidatePolicyOf, openPeerSession } from './peerSession.js'
 import { ReceiverConnector } from './receiverConnector.js'
@@ -34,12 +36,16 @@ export class ReceiverRun implements Run {
   #status: KnownTransfer['status'] = 'active'
   /** Why the room is over for us; it counts once no session works. */
   #roomEnd: Failure | undefined
+  /** When the disk that was full or failing is looked at again. */
+  readonly #holdTimer: HoldTimer
+  #isTrying = false
   #isStopped = false
   #isOver = false
 
   constructor(context: RunContext, transferId: string) {
     this.#context = context
     this.transferId = transferId
+    this.#holdTimer = new HoldTimer(() => this.#spawn(() => this.#tryDisk()))
     const shared = {
       context,
       transferId,
@@ -104,6 +110,7 @@ export class ReceiverRun implements Run {
 
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#holdTimer.stop()
     this.#connector.stop()
     this.#data.close('shutdown')
     await this.#room.stop()
@@ -122,6 +129,8 @@ export class ReceiverRun implements Run {
     this.#status = transfer.status
     switch (transfer.status) {
       case 'active':
+        this.#isTrying = false
+        this.#holdTimer.set(undefined)
         if (record.ended !== null) this.#context.records.update(this.transferId, { ended: null })
         this.#data.agree(this.#own(projection)?.session?.number)
         if (await this.#enter(projection, record)) await this.#advance(projection, record)
@@ -129,6 +138,7 @@ export class ReceiverRun implements Run {
       case 'paused':
         this.#connector.cancel()
         this.#data.close('paused')
+        this.#onPaused(projection, record)
         return
       case 'failed': {
         const isMendable = ERRORS[transfer.code].isRetryable
@@ -150,6 +160,35 @@ export class ReceiverRun implements Run {
         else if (await this.#enter(projection, record)) this.#connect()
         return
     }
+  }
+
+  #onPaused({ transfer }: TransferProjection, record: TransferRecord): void {
+    if (transfer.status !== 'paused' || (transfer.reason !== 'disk' && transfer.reason !== 'diskFull')) {
+      this.#isTrying = false
+      this.#holdTimer.set(undefined)
+      return
+    }
+    if (this.#isTrying || record.output === null) return
+    this.#isTrying = true
+    const bytesDone = receiverOf(transfer.run, this.#room.receiver)?.ackedBytes ?? 0
+    this.#holdTimer.set(this.#holdTimer.pauseBeforeTry(bytesDone))
+  }
+
+  /** Whether the disk can take the rest is seen by its free space; whether it works, only by another try. */
+  async #tryDisk(): Promise<void> {
+    const context = this.#context
+    const { transferId } = this
+    const transfer = (await context.log.read(transferId))?.transfer
+    const output = context.records.get(transferId)?.output ?? null
+    this.#isTrying = false
+    if (transfer?.status !== 'paused' || output === null) return
+    const { contents } = transfer.run
+    const bytesDone = receiverOf(transfer.run, this.#room.receiver)?.ackedBytes ?? 0
+    const need = { bytes: Math.max(0, (contents?.totalBytes ?? 0) - bytesDone), files: contents?.fileCount ?? 0 }
+    const writable = await checkOutputDir(output)
+    const fits = writable.ok ? await checkDiskSpace(output, need) : writable
+    if (fits.ok) await this.#execute({ type: 'resume', by: 'node', reasons: ['disk', 'diskFull'] })
+    await this.#sync()
   }
 
   async #enter(projection: TransferProjection, record: TransferRecord): Promise<boolean> {
@@ -328,6 +367,7 @@ export class ReceiverRun implements Run {
 
   #finish(): void {
     this.#isOver = true
+    this.#holdTimer.stop()
     this.#connector.stop()
     void this.#room.stop()
   }

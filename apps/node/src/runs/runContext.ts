@@ -1,6 +1,7 @@
 /** What a running transfer works with: the node's parts, put together once by `main`. */
 
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import type { WallTime } from '@godwit/engine/domain/transfer/hold'
 import type { HandshakeCrypto } from '@godwit/engine/ports/handshakeCrypto'
 import type { Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
@@ -11,6 +12,8 @@ import type { TransferRecords } from '../records/transferRecord.js'
 import type { RendezvousClient } from '../rendezvous/rendezvousClient.js'
 import type { SecretStore } from '../secrets/secretStore.js'
 import type { TransferLog } from '../transfers/transferLog.js'
+import type { SendingSlots } from './sendingSlots.js'
+import type { SharedLimit } from './sharedLimit.js'
 
 /** The rendezvous that this node hosts for senders that name none. */
 export interface OwnRendezvous {
@@ -42,6 +45,11 @@ export interface RunContext {
   readonly deviceName: string
   /** The IPv4 address that sessions bind to. */
   readonly listenHost: string
+  /** Places of transfers that send at once. */
+  readonly slots: SendingSlots
+  /** The node's limit. */
+  readonly sharedLimit: SharedLimit
+  wallTime(): WallTime
   clientOf(url: string): Rendezvous
   /** Starts it when it does not run yet. */
   ownRendezvous(): Promise<Result<OwnRendezvous>>

@@ -208,8 +208,8 @@ describe('a receiver', () => {
     const one = await receiving(1)
     const second = await world.node('second').receive(code, true)
     await second.until('ReceiverQueued')
-    one.sender.reportAsSender({ type: 'peerFailed', failure: { code: 'ERR_DISK_FULL' } })
-    one.receiver.reportAsReceiver({ type: 'failed', failure: { code: 'ERR_DISK_FULL' } })
+    one.sender.reportAsSender({ type: 'peerFailed', failure: { code: 'ERR_INTEGRITY' } })
+    one.receiver.reportAsReceiver({ type: 'failed', failure: { code: 'ERR_INTEGRITY' } })
     await first.until('TransferFailed')
     world.network.finalize(await receiving(2))
     await second.until('TransferCompleted')
@@ -328,12 +328,12 @@ test('what is removed as soon as it was cancelled leaves nothing staged', async 
 })
 
 describe('after a failure that can be mended', () => {
-  /** Both sides have failed, because the receiver's disk was full. */
+  /** Both sides have failed, because a file was not what was announced. */
   const failed = async () => {
     const { sender, receiver } = await world.pair()
     const session = await receiving()
-    session.receiver.reportAsReceiver({ type: 'failed', failure: { code: 'ERR_DISK_FULL' } })
-    session.sender.reportAsSender({ type: 'peerFailed', failure: { code: 'ERR_DISK_FULL' } })
+    session.receiver.reportAsReceiver({ type: 'failed', failure: { code: 'ERR_INTEGRITY' } })
+    session.sender.reportAsSender({ type: 'peerFailed', failure: { code: 'ERR_INTEGRITY' } })
     await sender.until('TransferFailed')
     await receiver.until('TransferFailed')
     return { sender, receiver }
@@ -364,7 +364,7 @@ describe('after a failure that can be mended', () => {
 test('a failed transfer that is removed leaves nobody waiting in its room', async () => {
   const { sender, receiver } = await world.pair()
   const session = await receiving()
-  session.sender.reportAsSender({ type: 'failed', failure: { code: 'ERR_DISK_IO' } })
+  session.sender.reportAsSender({ type: 'failed', failure: { code: 'ERR_INTEGRITY' } })
   await sender.until('TransferFailed')
   await sender.node.runs.abandon(await sender.projection())
   expect(sender.node.runs.active).toEqual([])

@@ -3,6 +3,7 @@
  * receiver has its own keys, its own session and its own fate.
  */
 
+import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
@@ -38,6 +39,8 @@ export class SenderPeer {
   #session: PeerSession | undefined
   /** The session that there is was told to end. */
   #isClosing = false
+  /** What its user has to mend, as it said at the end of its session. */
+  #waitsFor: ErrorCode | undefined
   #confirmingTimer: NodeJS.Timeout | undefined
   #plan: ChunkPlan | undefined
   #hashes: Uint8Array = new Uint8Array(0)
@@ -211,7 +214,7 @@ export class SenderPeer {
     report: SenderReport,
     stats: Extract<InnerReport, { type: 'sender' }>['stats'],
   ): Promise<void> {
-    const { execute, receiver, context, transferId } = this.#options
+    const { execute, receiver, context, transferId, sync } = this.#options
     const plan = this.#plan
     if (plan === undefined) return
     const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
@@ -254,6 +257,13 @@ export class SenderPeer {
         return this.#onCompleted(session, report, plan)
       case 'peerFailed':
         session.close('done')
+        if (pauseReasonOf(report.failure.code) !== undefined) {
+          // It comes back by itself when that is mended; as long as nobody else wants its place.
+          this.#waitsFor = report.failure.code
+          this.#hasFailed = true
+          sync()
+          return
+        }
         await this.#giveUp(report.failure)
         return
       case 'failed':
@@ -315,7 +325,9 @@ export class SenderPeer {
     clearTimeout(this.#confirmingTimer)
     this.#confirmingTimer = undefined
     try {
-      await this.#loseSession(session, reasonOfEnd(report))
+      const waitsFor = this.#waitsFor
+      this.#waitsFor = undefined
+      await this.#loseSession(session, waitsFor ?? reasonOfEnd(report))
       if (this.#hasLeft) await this.#onGoneForGood()
       else if (report.code === 'protocol') await this.#giveUp({ code: 'ERR_PEER_PROTOCOL' })
       else if (report.cause === 'noPath' && !(await this.#hadSession())) {

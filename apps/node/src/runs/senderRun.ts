@@ -4,6 +4,7 @@
  * leads to.
  */
 
+import { holdOf, isOverdue, nextLookMs, SELF_LIFTING, TIMED_HOLDS } from '@godwit/engine/domain/transfer/hold'
 import {
   type KnownTransfer,
   type Receiver,
@@ -13,12 +14,14 @@ import {
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import { ERRORS, type Failure } from '@godwit/protocol/errors'
+import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
 import { Admissions } from './admissions.js'
+import { HoldTimer, LOOK_AT_MOST_MS } from './holdTimer.js'
 import { mirroredEventOf } from './mirroredEvents.js'
 import type { Run } from './run.js'
 import type { RunContext } from './runContext.js'
@@ -27,6 +30,8 @@ import { SenderRoom } from './senderRoom.js'
 import { SenderRoomLink } from './senderRoomLink.js'
 import { Serial } from './serial.js'
 
+/** Who pauses and resumes by itself, as events say it. */
+const NODE = 'node'
 /** Phases of a receiver that has a place in the room. */
 const SERVED: readonly Receiver['phase']['is'][] = ['admitted', 'offered', 'accepted']
 
@@ -40,7 +45,15 @@ export class SenderRun implements Run {
   readonly #peers = new Map<string, SenderPeer>()
   readonly #admissions = new Admissions()
   #admissionTimer: NodeJS.Timeout | undefined
+  /** When the schedule, or a pause that lifts itself, is looked at again. */
+  readonly #holdTimer: HoldTimer
+  /** The pause that the hold timer was set for: it is not put off by other wake-ups. */
+  #pauseVersion: number | undefined
+  /** Gives the place back when nobody has come for a while. */
+  #slotTimer: NodeJS.Timeout | undefined
   #status: KnownTransfer['status'] = 'active'
+  /** The transfer was looked at since this run began. */
+  #isKnown = false
   #isStopped = false
   #isOver = false
 
@@ -48,6 +61,7 @@ export class SenderRun implements Run {
     this.#context = context
     this.transferId = transferId
     this.#pairing = new SenderRoom(context, transferId)
+    this.#holdTimer = new HoldTimer(() => this.#spawn(() => this.#look()))
     this.#room = new SenderRoomLink({
       context,
       transferId,
@@ -86,7 +100,7 @@ export class SenderRun implements Run {
 
   async stop(): Promise<void> {
     this.#isStopped = true
-    clearTimeout(this.#admissionTimer)
+    this.#letGo()
     for (const peer of this.#peers.values()) peer.close('shutdown')
     await this.#room.stop()
     await this.#serial.settled()
@@ -105,16 +119,19 @@ export class SenderRun implements Run {
     const { transfer } = projection
     const before = this.#status
     this.#status = transfer.status
+    if (transfer.status !== 'active' && transfer.status !== 'paused') this.#letGo()
     switch (transfer.status) {
       case 'active':
         if (record.ended !== null) this.#context.records.update(this.transferId, { ended: null })
         for (const { id, session } of transfer.run.receivers) this.#peers.get(id)?.agree(session?.number)
-        for (const peer of this.#peers.values()) peer.setLimit(transfer.run.limit)
+        if (await this.#isHeld(projection)) return
+        this.#shareLimit(transfer.run)
         if (await this.#enter(record)) await this.#serve(record)
         if (before === 'paused') void this.#wakeReceivers()
         return
       case 'paused':
         for (const peer of this.#peers.values()) peer.close('paused')
+        await this.#onPaused(projection, record)
         return
       case 'failed':
         for (const peer of this.#peers.values()) peer.fail({ code: transfer.code })
@@ -132,6 +149,116 @@ export class SenderRun implements Run {
         await this.#end(projection, record, 'completed')
         return
     }
+  }
+
+  /** Stops what is not to run now, and records why; true when it did. */
+  async #isHeld({ transfer }: TransferProjection): Promise<boolean> {
+    if (transfer.status !== 'active') return false
+    const { schedule, receivers } = transfer.run
+    const { slots, wallTime } = this.#context
+    const time = wallTime()
+    this.#pauseVersion = undefined
+    this.#holdTimer.set(nextLookMs(schedule, time, LOOK_AT_MOST_MS))
+    if (isOverdue(schedule, time)) {
+      await this.#execute({ type: 'fail', code: 'ERR_DEADLINE', detail: null })
+      return true
+    }
+    const hold = holdOf(schedule, time)
+    if (hold !== undefined) {
+      await this.#execute({ type: 'pause', reason: hold, by: NODE })
+      return true
+    }
+    const isSending =
+      [...this.#peers.values()].some(({ isOpen }) => isOpen) ||
+      receivers.some(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
+    // After a restart: whoever was sending keeps its place for as long as its receiver takes to come back.
+    if (!this.#isKnown && receivers.some(({ phase }) => phase.is === 'accepted')) slots.take(this.transferId)
+    this.#isKnown = true
+    if (!isSending) {
+      if (slots.has(this.transferId)) {
+        this.#slotTimer ??= setTimeout(() => this.#giveBackSlot(), HANDSHAKE_TIMEOUT_MS)
+      }
+      return false
+    }
+    clearTimeout(this.#slotTimer)
+    this.#slotTimer = undefined
+    if (slots.take(this.transferId)) return false
+    await this.#execute({ type: 'pause', reason: 'queue', by: NODE })
+    return true
+  }
+
+  /** A hold leaves the room open, so that its code works; it is lifted here when what it waits for has come. */
+  async #onPaused({ transfer, version, createdAt }: TransferProjection, record: TransferRecord): Promise<void> {
+    if (transfer.status !== 'paused') return
+    const { reason, run } = transfer
+    const { slots, wallTime } = this.#context
+    const time = wallTime()
+    const lookMs = nextLookMs(run.schedule, time, LOOK_AT_MOST_MS)
+    if (isOverdue(run.schedule, time)) {
+      await this.#execute({ type: 'fail', code: 'ERR_DEADLINE', detail: null })
+      return
+    }
+    this.#context.sharedLimit.leave(this.transferId)
+    if (reason === 'queue') {
+      const onTurn = (): void => this.#spawn(() => this.#lift())
+      slots.wait(this.transferId, { priority: run.priority, createdAt, onTurn })
+    } else slots.release(this.transferId)
+    const isTimed = TIMED_HOLDS.some((hold) => hold === reason)
+    if (isTimed && holdOf(run.schedule, time) !== reason) {
+      await this.#lift()
+      return
+    }
+    const isTried = !isTimed && reason !== 'queue' && SELF_LIFTING.includes(reason)
+    if (!isTried) this.#holdTimer.set(lookMs)
+    else if (this.#pauseVersion === undefined) {
+      this.#pauseVersion = version
+      const bytesDone = run.receivers.reduce((sum, { ackedBytes }) => sum + ackedBytes, 0)
+      this.#holdTimer.set(Math.min(this.#holdTimer.pauseBeforeTry(bytesDone), lookMs ?? Number.POSITIVE_INFINITY))
+    }
+    if (SELF_LIFTING.includes(reason)) await this.#enter(record)
+  }
+
+  /** The hold timer's moment has come. */
+  async #look(): Promise<void> {
+    const isTried = this.#pauseVersion !== undefined
+    this.#pauseVersion = undefined
+    if (isTried) await this.#execute({ type: 'resume', by: NODE, reasons: ['retry', 'disk', 'diskFull'] })
+    await this.#sync()
+  }
+
+  async #lift(): Promise<void> {
+    await this.#execute({ type: 'resume', by: NODE, reasons: [...TIMED_HOLDS, 'queue'] })
+    await this.#sync()
+  }
+
+  #giveBackSlot(): void {
+    this.#slotTimer = undefined
+    if (![...this.#peers.values()].some(({ isOpen }) => isOpen)) this.#context.slots.release(this.transferId)
+  }
+
+  /** The transfer's part of the node's limit goes in equal parts to its sessions; its own limit is for each. */
+  #shareLimit({ priority, limit }: TransferRun): void {
+    const { sharedLimit } = this.#context
+    const open = [...this.#peers.values()].filter(({ isOpen }) => isOpen)
+    if (open.length === 0) {
+      sharedLimit.leave(this.transferId)
+      return
+    }
+    sharedLimit.join(this.transferId, {
+      priority,
+      limit: limit === null ? null : limit * open.length,
+      apply: (part) => {
+        for (const peer of open) peer.setLimit(part === null ? null : Math.max(1, Math.floor(part / open.length)))
+      },
+    })
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#admissionTimer)
+    clearTimeout(this.#slotTimer)
+    this.#holdTimer.stop()
+    this.#context.sharedLimit.leave(this.transferId)
+    this.#context.slots.release(this.transferId)
   }
 
   async #enter(record: TransferRecord): Promise<boolean> {
@@ -291,7 +418,7 @@ export class SenderRun implements Run {
 
   #finish(): void {
     this.#isOver = true
-    clearTimeout(this.#admissionTimer)
+    this.#letGo()
     this.#pairing.close()
     for (const peer of this.#peers.values()) peer.close('done')
     void this.#room.stop()

@@ -10,6 +10,8 @@ import { type Logger, pino } from 'pino'
 import { TransferRecords } from '../records/transferRecord.js'
 import type { Rendezvous } from '../runs/runContext.js'
 import { RunManager } from '../runs/runManager.js'
+import { SendingSlots } from '../runs/sendingSlots.js'
+import { SharedLimit } from '../runs/sharedLimit.js'
 import { SecretStore } from '../secrets/secretStore.js'
 import type { EnqueueDeps } from '../transfers/enqueue.js'
 import { reconcile } from '../transfers/reconcile.js'
@@ -160,6 +162,9 @@ export class Computer {
       logger,
       deviceName: name,
       listenHost: this.host.ip,
+      slots: new SendingSlots(1),
+      sharedLimit: new SharedLimit(null),
+      wallTime: () => ({ nowMs: Date.now(), minuteOfDay: 0 }),
       clientOf: () => client,
       ownRendezvous: async () => ({ ok: true, value: { url: RENDEZVOUS, advertise: 'rendezvous.test:1' } }),
     })

@@ -12,6 +12,7 @@ import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { TRANSFERS_MAX } from '@godwit/protocol/limits'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
+import { PRIORITY_DEFAULT, type Schedule, UNSCHEDULED } from '@godwit/protocol/schedule'
 import type { z } from 'zod'
 import { Secret } from '../crypto/secret.js'
 import { failedWith, isSystemError } from '../files/diskErrors.js'
@@ -75,6 +76,8 @@ export const enqueueSend = async (
     const advertise = parseAddress(input.advertise)
     if (!advertise.ok) return fail('ERR_USAGE', '--advertise takes HOST:PORT')
   }
+  const isPossible = checkSchedule(input.schedule ?? UNSCHEDULED, Date.now())
+  if (!isPossible.ok) return isPossible
   const password = room === undefined ? undefined : checkNewPassword(room.password)
   if (password?.ok === false) return password
   const scanned = await scanSources(input.paths)
@@ -92,6 +95,8 @@ export const enqueueSend = async (
     limit: input.limit,
     lanes: input.lanes ?? null,
     profile: input.profile ?? null,
+    priority: input.priority ?? PRIORITY_DEFAULT,
+    schedule: input.schedule ?? UNSCHEDULED,
     capacity: input.capacity,
     receiversWanted: input.receivers ?? input.capacity,
     fileCount: plan.fileCount,
@@ -103,6 +108,14 @@ export const enqueueSend = async (
     deps.records.writeManifest(record.transferId, manifestBytes)
     deps.records.writeSources(record.transferId, sources)
   })
+}
+
+/** ERR_USAGE for a deadline that is over already, or before the start. */
+export const checkSchedule = ({ startAt, deadline }: Schedule, nowMs: number): Result<void> => {
+  if (deadline === null) return ok(undefined)
+  if (deadline <= nowMs) return fail('ERR_USAGE', 'the deadline is over already')
+  if (startAt !== null && deadline <= startAt) return fail('ERR_USAGE', 'the deadline is before the start')
+  return ok(undefined)
 }
 
 export const enqueueReceive = async (
@@ -180,6 +193,8 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   limit: null,
   lanes: null,
   profile: null,
+  priority: PRIORITY_DEFAULT,
+  schedule: UNSCHEDULED,
   capacity: 1,
   receiversWanted: 1,
   fileCount: 0,
@@ -246,6 +261,8 @@ export const logEnqueued = (log: TransferLog, record: TransferRecord, chunkCount
     receiversWanted: record.receiversWanted,
     limit: record.limit,
     profile: record.profile,
+    priority: record.priority,
+    schedule: record.schedule,
     fileCount: record.role === 'sender' ? record.fileCount : 0,
     totalBytes: record.role === 'sender' ? record.totalBytes : 0,
     chunkCount: record.role === 'sender' ? chunkCount : 0,

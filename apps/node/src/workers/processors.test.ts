@@ -1,6 +1,7 @@
 import { MemoryLeases } from '@godwit/engine/memory/leases'
 import { initialTransferProjection, type TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { LEASE_TTL_MS, TRANSFER_SLICE_MS } from '@godwit/protocol/limits'
+import { UNSCHEDULED } from '@godwit/protocol/schedule'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Run } from '../runs/run.js'
 import { createProcessors, type ProcessorDeps } from './processors.js'
@@ -20,6 +21,8 @@ const projection: TransferProjection = {
       receiversWanted: 1,
       limit: null,
       profile: null,
+      priority: 5,
+      schedule: UNSCHEDULED,
       acceptsAtOnce: false,
       receivers: [],
     },

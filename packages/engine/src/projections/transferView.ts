@@ -10,7 +10,8 @@
 import type { ReceiverView, TransferProgress, TransferView } from '@godwit/protocol/api'
 import { assert } from '@godwit/protocol/assert'
 import { ERRORS, messageOf } from '@godwit/protocol/errors'
-import type { KnownTransfer, Receiver, Run } from '../domain/transfer/state.js'
+import { formatWindow } from '@godwit/protocol/schedule'
+import type { Failed, KnownTransfer, Receiver, Run } from '../domain/transfer/state.js'
 import { countFiles, stateOfReceiver, stateOfTransfer } from '../domain/transfer/states.js'
 import type { TransferProjection } from './transferProjection.js'
 
@@ -25,6 +26,7 @@ export interface TransferRecordView {
 export const progressOf = (projection: TransferProjection): TransferProgress => ({
   type: 'transfer.progress',
   ...sharedOf(projection),
+  reason: reasonOf(knownTransfer(projection)),
 })
 
 export const viewOf = (projection: TransferProjection, record: TransferRecordView): TransferView => {
@@ -44,6 +46,8 @@ export const viewOf = (projection: TransferProjection, record: TransferRecordVie
     receiversWanted: run.receiversWanted,
     limit: run.limit,
     profile: run.profile,
+    priority: run.priority,
+    schedule: scheduleOf(run),
     rendezvous: run.room?.rendezvousUrl ?? null,
     session: sessionOf(projection, run),
     chunkCount: run.contents?.chunkCount ?? 0,
@@ -119,22 +123,56 @@ const sessionOf = ({ lastSession }: TransferProjection, run: Run): TransferView[
   return { ...session, isOpen }
 }
 
+const isoOf = (ms: number | null): string => (ms === null ? 'once' : new Date(ms).toISOString())
+
+const windowTextOf = ({ schedule }: Run): string =>
+  schedule.window === null ? 'all day' : formatWindow(schedule.window)
+
+const scheduleOf = ({ schedule }: Run): TransferView['schedule'] => ({
+  startAt: schedule.startAt === null ? null : isoOf(schedule.startAt),
+  window: schedule.window === null ? null : formatWindow(schedule.window),
+  deadline: schedule.deadline === null ? null : isoOf(schedule.deadline),
+})
+
+const textOf = ({ code, detail }: Failed): string => messageOf(detail === null ? { code } : { code, detail })
+
+/** What a session that was lost waits for on the other side. */
+const reasonOfReceivers = ({ role, receivers }: Run): TransferView['reason'] => {
+  const code = receivers.find(({ waitsFor }) => waitsFor !== undefined)?.waitsFor
+  if (code === undefined) return null
+  const other = role === 'sender' ? 'receiver' : 'sender'
+  return { code, message: `The ${other} has paused, and goes on by itself: ${ERRORS[code].message}` }
+}
+
 const reasonOf = (transfer: KnownTransfer): TransferView['reason'] => {
   if (transfer.status === 'failed') {
     const { code, detail } = transfer
     return { code, message: messageOf(detail === null ? { code } : { code, detail }) }
   }
   if (transfer.status === 'cancelled') return { code: 'ERR_CANCELLED', message: ERRORS.ERR_CANCELLED.message }
+  if (transfer.status === 'active') return reasonOfReceivers(transfer.run)
   if (transfer.status !== 'paused') return null
+  const met = transfer.failure
   switch (transfer.reason) {
     case 'user':
       return { code: 'user', message: 'Paused here; godwit resume goes on.' }
     case 'peer':
       return { code: 'peer', message: 'The other side has paused the transfer.' }
     case 'diskFull':
-      return { code: 'ERR_DISK_FULL', message: ERRORS.ERR_DISK_FULL.message }
+      return { code: 'ERR_DISK_FULL', message: textOf(met ?? { code: 'ERR_DISK_FULL', detail: null }) }
     case 'disk':
-      return { code: 'ERR_DISK_IO', message: ERRORS.ERR_DISK_IO.message }
+      return { code: met?.code ?? 'ERR_DISK_IO', message: textOf(met ?? { code: 'ERR_DISK_IO', detail: null }) }
+    case 'retry':
+      return {
+        code: met?.code ?? 'retry',
+        message: `${met === undefined ? '' : textOf(met)} It is tried again.`.trim(),
+      }
+    case 'scheduled':
+      return { code: 'scheduled', message: `It starts at ${isoOf(transfer.run.schedule.startAt)}.` }
+    case 'window':
+      return { code: 'window', message: `It runs only in its daily window, ${windowTextOf(transfer.run)}.` }
+    case 'queue':
+      return { code: 'queue', message: 'As many transfers run as may at once; it starts when its turn comes.' }
     case 'logAway':
       return { code: 'ERR_REDIS_UNREACHABLE', message: ERRORS.ERR_REDIS_UNREACHABLE.message }
     default:

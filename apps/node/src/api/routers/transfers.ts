@@ -1,11 +1,13 @@
 /** `transfers.*`: commands to transfers, their views, and the two event streams. */
 import { enqueueReceiveInput, enqueueSendInput, limitSchema, transferIdSchema } from '@godwit/protocol/api'
 import { eventIdOf } from '@godwit/protocol/events'
+import { prioritySchema, scheduleSchema } from '@godwit/protocol/schedule'
 import { tracked } from '@trpc/server'
 import { z } from 'zod'
 import { cursorOfLine, versionOfCursor } from '../cursor.js'
 import { godwitError, valueOrThrow } from '../errors.js'
 import { procedure, router } from '../trpc.js'
+import { withoutUndefined } from '../withoutUndefined.js'
 
 const transferInput = z.object({ transferId: transferIdSchema })
 /** `lastEventId` is the id of the last event that the client has; EventSource sends it by itself on a reconnect. */
@@ -52,6 +54,16 @@ export const transfersRouter = router({
   setLimit: procedure
     .input(transferInput.extend({ limit: limitSchema }))
     .mutation(async ({ ctx, input }) => valueOrThrow(await ctx.service.setLimit(input.transferId, input.limit))),
+
+  setPriority: procedure
+    .input(transferInput.extend({ priority: prioritySchema }))
+    .mutation(async ({ ctx, input }) => valueOrThrow(await ctx.service.setPriority(input.transferId, input.priority))),
+  /** What is left out stays as it is. */
+  setSchedule: procedure
+    .input(transferInput.extend({ schedule: scheduleSchema.partial() }))
+    .mutation(async ({ ctx, input }) =>
+      valueOrThrow(await ctx.service.setSchedule(input.transferId, withoutUndefined(input.schedule))),
+    ),
 
   list: procedure.query(async ({ ctx }) => valueOrThrow(await ctx.service.list())),
   get: procedure

@@ -2,10 +2,11 @@
  * A NodeService in memory for tests of the API and of the command line: transfers whose lines and events the test pushes
  * by hand. It keeps everything that was pushed, so that a watcher that comes back can be given what it missed.
  */
-import type { EnqueuedLine, EventLine, TransferView, WatchLine } from '@godwit/protocol/api'
+import type { EnqueuedLine, EventLine, NodeSettings, TransferView, WatchLine } from '@godwit/protocol/api'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { eventIdOf } from '@godwit/protocol/events'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { NodeService, WatchedLine } from '../../service.js'
 
 interface FakeTransfer {
@@ -36,6 +37,8 @@ export const fakeView = (transferId: string, changes: Partial<TransferView> = {}
   receiversWanted: 1,
   limit: null,
   profile: null,
+  priority: 5,
+  schedule: { startAt: null, window: null, deadline: null },
   rendezvous: null,
   session: null,
   chunkCount: 1,
@@ -58,6 +61,7 @@ export class FakeNodeService implements NodeService {
   /** What `status` reports. */
   version = '0.1.0'
   isStopped = false
+  settings: NodeSettings = { limit: null, maxSending: 16 }
   /** Called at the end of an enqueue, so that a test can push lines to the new transfer. */
   onEnqueued: (transferId: string) => void = () => {}
   onShutdown: () => void = () => {}
@@ -174,6 +178,20 @@ export class FakeNodeService implements NodeService {
     return this.#command('setLimit', transferId, { transferId, limit }, { limit })
   }
 
+  setPriority(transferId: string, priority: number): Promise<Result<TransferView>> {
+    return this.#command('setPriority', transferId, { transferId, priority }, { priority })
+  }
+
+  setSchedule(transferId: string, change: Partial<Schedule>): Promise<Result<TransferView>> {
+    return this.#command('setSchedule', transferId, { transferId, ...change }, {})
+  }
+
+  async configure(change: Partial<NodeSettings>): Promise<Result<NodeSettings>> {
+    this.calls.push({ name: 'configure', input: change })
+    this.settings = { ...this.settings, ...change }
+    return ok(this.settings)
+  }
+
   async list(): Promise<Result<readonly TransferView[]>> {
     return ok(this.#views())
   }
@@ -235,6 +253,7 @@ export class FakeNodeService implements NodeService {
       redis: { mode: 'embedded', version: '7.0.15', ok: true },
       transfers: { unfinished: views.length - finished, finished },
       rendezvous: null,
+      settings: this.settings,
     }
   }
 

@@ -19,6 +19,7 @@ import {
 } from '@godwit/engine/projections/transferProjection'
 import { assert } from '@godwit/protocol/assert'
 import type { RecordedEvent } from '@godwit/protocol/events'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { pino } from 'pino'
 import { createHandshakeCrypto } from '../../crypto/handshakeCrypto.js'
@@ -30,6 +31,8 @@ import { LogWatch, type LogWatchDeps } from '../../transfers/logWatch.js'
 import { type ReconcileDeps, takeUp } from '../../transfers/reconcile.js'
 import { TransferLog } from '../../transfers/transferLog.js'
 import { RunManager } from '../runManager.js'
+import { SendingSlots } from '../sendingSlots.js'
+import { SharedLimit } from '../sharedLimit.js'
 import { MemoryRooms } from './memoryRooms.js'
 import { MemoryNetwork } from './memorySessions.js'
 
@@ -131,6 +134,11 @@ export class TestNode {
   /** One for all lives: what a life that was killed was writing is done with before the next one writes. */
   readonly secrets: SecretStore
   #life: Life
+  /** Transfers that send at once, from the next start on. */
+  maxSending = 1000
+  /** The wall clock of this node. */
+  aheadMs = 0
+  minuteOfDay = 12 * 60
   /** What a run or a wake-up threw. */
   readonly errors: unknown[] = []
 
@@ -159,12 +167,17 @@ export class TestNode {
     readonly chunks: number
     readonly capacity?: number
     readonly receivers?: number
+    readonly priority?: number
+    readonly schedule?: Schedule
+    readonly name?: string
   }): Promise<TestTransfer> {
-    const path = join(this.dir, 'cargo')
+    const path = join(this.dir, options.name ?? 'cargo')
     writeFileSync(path, Buffer.alloc(options.chunks * MIB, 7))
     const enqueued = await enqueueSend(this.#enqueueDeps(), {
       paths: [path],
-      submissionId: `send-${this.name}`,
+      submissionId: `send-${this.name}-${options.name ?? 'cargo'}`,
+      priority: options.priority,
+      schedule: options.schedule,
       capacity: options.capacity ?? 1,
       receivers: options.receivers,
       limit: null,
@@ -282,6 +295,9 @@ export class TestNode {
       logger: pino({ level: process.env['GODWIT_TEST_LOG'] ?? 'silent', base: { node: this.name } }),
       deviceName: this.name,
       listenHost: '127.0.0.1',
+      slots: new SendingSlots(this.maxSending),
+      sharedLimit: new SharedLimit(null),
+      wallTime: () => ({ nowMs: Date.now() + this.aheadMs, minuteOfDay: this.minuteOfDay }),
       clientOf: () => client,
       ownRendezvous: async () => ({ ok: true, value: { url: RENDEZVOUS, advertise: 'rendezvous.test:1' } }),
     })

@@ -1,6 +1,7 @@
 /** What a node asks of a transfer: by its user, by its peer's word, or by what its own workers met. */
 import type { ErrorCode } from '@godwit/protocol/errors'
 import type { RangePair } from '@godwit/protocol/rangeSet'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { DataOf, PauseReason } from './state.js'
 
@@ -20,7 +21,14 @@ export type WindowStats = Pick<
 export type BytesOf = (ranges: readonly RangePair[]) => number
 
 export type TransferCommand =
-  | ({ readonly type: 'enqueue' } & DataOf<'TransferEnqueued'>)
+  | ({
+      readonly type: 'enqueue'
+      /** Undefined for the default. */
+      readonly priority?: number
+      /** Undefined for none. */
+      readonly schedule?: Schedule
+      readonly by?: string
+    } & DataOf<'TransferEnqueued'>)
   | ({ readonly type: 'enterRoom' } & DataOf<'RoomEntered'>)
   | { readonly type: 'mirrorRoomEvent'; readonly event: MirroredEvent }
   /** A sender's: with the last guess (`guessesLeft` 0) the room is locked. */
@@ -58,6 +66,8 @@ export type TransferCommand =
   /** Without `reasons` whatever it was paused for; with them only if it was paused for one of these. */
   | { readonly type: 'resume'; readonly by: string; readonly reasons?: readonly PauseReason[] }
   | { readonly type: 'changeLimit'; readonly limit: number | null; readonly by: string }
+  | { readonly type: 'changePriority'; readonly priority: number; readonly by: string }
+  | { readonly type: 'changeSchedule'; readonly schedule: Schedule; readonly by: string }
   | { readonly type: 'completeFiles'; readonly receiver: string; readonly first: number; readonly count: number }
   | {
       readonly type: 'completeReceiver'

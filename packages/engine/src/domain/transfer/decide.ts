@@ -5,6 +5,7 @@
  */
 import { unreachable } from '@godwit/protocol/assert'
 import { ROOM_MAX_JOINS } from '@godwit/protocol/limits'
+import { PRIORITY_DEFAULT, type Schedule, UNSCHEDULED } from '@godwit/protocol/schedule'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
@@ -31,7 +32,11 @@ export const decide = (command: TransferCommand, transfer: Transfer): TransferDe
     case 'mirrorRoomEvent':
     case 'guessFailed':
     case 'changeLimit':
+    case 'changePriority':
       return hasEnded(transfer) ? accept() : decideRoom(command, transfer.run)
+    case 'changeSchedule':
+      // Also of one that failed: a retry then has another deadline.
+      return changeSchedule(command, transfer)
     case 'changeSession':
     case 'loseSession':
       return hasEnded(transfer) ? accept() : decideReceiver(command, transfer)
@@ -61,14 +66,36 @@ export const hasEnded = ({ status }: KnownTransfer): boolean =>
 
 type CommandOf<T extends TransferCommand['type']> = Extract<TransferCommand, { type: T }>
 
-const enqueue = ({ type: _, ...data }: CommandOf<'enqueue'>, transfer: Transfer): TransferDecision => {
-  if (transfer.status === 'none') return accept({ type: 'TransferEnqueued', data })
+const enqueue = (command: CommandOf<'enqueue'>, transfer: Transfer): TransferDecision => {
+  const { type: _, priority = PRIORITY_DEFAULT, schedule = UNSCHEDULED, by = 'user', ...data } = command
+  if (transfer.status === 'none') {
+    // In one append: no crash leaves it to run before its time.
+    const events: TransferEvent[] = [{ type: 'TransferEnqueued', data }]
+    if (priority !== PRIORITY_DEFAULT) events.push({ type: 'PriorityChanged', data: { priority, by } })
+    if (!isSameSchedule(schedule, UNSCHEDULED)) events.push({ type: 'ScheduleChanged', data: { schedule, by } })
+    return accept(...events)
+  }
   const isSame = transfer.run.submissionId === data.submissionId && transfer.run.role === data.role
   return isSame ? accept() : reject('ERR_SUBMISSION_CONFLICT')
 }
 
+const isSameSchedule = (one: Schedule, other: Schedule): boolean =>
+  one.startAt === other.startAt &&
+  one.deadline === other.deadline &&
+  one.window?.fromMinute === other.window?.fromMinute &&
+  one.window?.toMinute === other.window?.toMinute
+
+const changeSchedule = (
+  { schedule, by }: CommandOf<'changeSchedule'>,
+  { status, run }: KnownTransfer,
+): TransferDecision => {
+  if (run.role === 'receiver' || status === 'completed' || status === 'cancelled') return reject('ERR_TRANSFER_STATE')
+  if (isSameSchedule(schedule, run.schedule)) return accept()
+  return accept({ type: 'ScheduleChanged', data: { schedule, by } })
+}
+
 const decideRoom = (
-  command: CommandOf<'enterRoom' | 'mirrorRoomEvent' | 'guessFailed' | 'changeLimit'>,
+  command: CommandOf<'enterRoom' | 'mirrorRoomEvent' | 'guessFailed' | 'changeLimit' | 'changePriority'>,
   run: Run,
 ): TransferDecision => {
   switch (command.type) {
@@ -106,6 +133,10 @@ const decideRoom = (
     case 'changeLimit': {
       const { limit, by } = command
       return limit === run.limit ? accept() : accept({ type: 'LimitChanged', data: { limit, by } })
+    }
+    case 'changePriority': {
+      const { priority, by } = command
+      return priority === run.priority ? accept() : accept({ type: 'PriorityChanged', data: { priority, by } })
     }
     default:
       return unreachable(command)

@@ -1,10 +1,11 @@
 /** The decisions about a transfer as a whole: pausing, failing, trying again, cancelling, completing. */
 import { unreachable } from '@godwit/protocol/assert'
-import { ERRORS } from '@godwit/protocol/errors'
+import { ERRORS, type ErrorCode } from '@godwit/protocol/errors'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
-import type { KnownTransfer, Receiver, Run } from './state.js'
+import { pauseReasonOf } from './pauses.js'
+import type { KnownTransfer, PauseReason, Receiver, Run } from './state.js'
 
 type EndCommand = Extract<TransferCommand, { type: 'pause' | 'resume' | 'fail' | 'retry' | 'cancel' | 'complete' }>
 
@@ -33,6 +34,12 @@ export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decisio
       if (status === 'failed') return accept()
       if (!isUnfinished) return refusal()
       const detail = command.detail?.slice(0, DETAIL_MAX_LENGTH) ?? null
+      const reason = pauseInstead(command.code, transfer.run)
+      if (reason !== undefined) {
+        // What the user or the clock holds meets nothing worse than that.
+        if (status === 'paused') return accept()
+        return accept({ type: 'Paused', data: { reason, by: 'node', failure: { code: command.code, detail } } })
+      }
       return accept({ type: 'TransferFailed', data: { code: command.code, detail } })
     }
     case 'retry':
@@ -55,6 +62,17 @@ export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decisio
     default:
       return unreachable(command)
   }
+}
+
+/**
+ * What is a pause and not an end: a disk that cannot take or give data now, and with a deadline everything that can be
+ * mended. Past its deadline a transfer fails.
+ */
+const pauseInstead = (code: ErrorCode, run: Run): PauseReason | undefined => {
+  if (code === 'ERR_DEADLINE') return undefined
+  const reason = pauseReasonOf(code)
+  if (reason !== undefined) return reason
+  return run.schedule.deadline !== null && ERRORS[code].isRetryable ? 'retry' : undefined
 }
 
 /** Whether as many receivers have everything as were wanted; a receiver is done when it has everything itself. */

@@ -2,8 +2,11 @@
  * How each event changes a transfer. Total over any history: what was recorded is a fact, so nothing is refused here.
  */
 import { assert, unreachable } from '@godwit/protocol/assert'
+import type { ErrorCode } from '@godwit/protocol/errors'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import { PRIORITY_DEFAULT, UNSCHEDULED } from '@godwit/protocol/schedule'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
+import { pauseReasonOf } from './pauses.js'
 import type { DataOf, KnownTransfer, Receiver, ReceiverPhase, RoomLink, Run, Transfer } from './state.js'
 import { receiverOf } from './state.js'
 
@@ -12,7 +15,7 @@ export const evolve = (transfer: Transfer, event: TransferEvent): Transfer => {
   assert(transfer.status !== 'none', `the first event of a transfer is TransferEnqueued, not ${event.type}`)
   switch (event.type) {
     case 'Paused':
-      return { status: 'paused', run: withoutSessions(transfer.run), reason: event.data.reason, by: event.data.by }
+      return { status: 'paused', run: withoutSessions(transfer.run), ...event.data }
     case 'Resumed':
       return { status: 'active', run: transfer.run }
     case 'TransferRetried':
@@ -69,7 +72,7 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
       }))
     case 'SessionOpened': {
       const { receiver: id, session: number, path, family, mtu, trains } = event.data
-      return withReceiver(run, id, (receiver) => ({
+      return withReceiver(run, id, ({ waitsFor: _, ...receiver }) => ({
         ...receiver,
         session: { number, path, family, mtu, trains, lanes: 1 },
         sessionCount: number,
@@ -84,7 +87,9 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
       )
     }
     case 'SessionLost':
-      return withReceiver(run, event.data.receiver, (receiver) => outOfLostRoom(withoutSession(receiver)))
+      return withReceiver(run, event.data.receiver, (receiver) =>
+        outOfLostRoom({ ...withoutSession(receiver), ...waiting(event.data.reason) }),
+      )
     case 'Offered': {
       const { receiver, fileCount, totalBytes, chunkCount } = event.data
       const offered: Run = { ...run, contents: { fileCount, totalBytes, chunkCount } }
@@ -112,6 +117,10 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
       }))
     case 'LimitChanged':
       return { ...run, limit: event.data.limit }
+    case 'PriorityChanged':
+      return { ...run, priority: event.data.priority }
+    case 'ScheduleChanged':
+      return { ...run, schedule: event.data.schedule }
     case 'FilesCompleted':
       return withReceiver(run, event.data.receiver, (receiver) => ({
         ...receiver,
@@ -128,7 +137,7 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
 
 const enqueued = (data: DataOf<'TransferEnqueued'>): Run => {
   const { fileCount, totalBytes, chunkCount, ...rest } = data
-  const run: Run = { ...rest, receivers: [] }
+  const run: Run = { ...rest, priority: PRIORITY_DEFAULT, schedule: UNSCHEDULED, receivers: [] }
   return data.role === 'sender' ? { ...run, contents: { fileCount, totalBytes, chunkCount } } : run
 }
 
@@ -173,6 +182,10 @@ const gone = (receiver: Receiver, reason: string): Receiver => {
   const stays = is === 'completed' || is === 'declined' || mayComeBack
   return stays ? receiver : { ...receiver, phase: { is: 'left', reason } }
 }
+
+/** A disk of the other side that is mended brings it back. */
+const waiting = (reason: ErrorCode): Pick<Receiver, 'waitsFor'> =>
+  pauseReasonOf(reason) === undefined ? {} : { waitsFor: reason }
 
 const ADVANCE: readonly ReceiverPhase['is'][] = ['joined', 'inLine', 'admitted', 'offered', 'accepted', 'completed']
 

@@ -12,6 +12,7 @@ export const routeOf = (event: TransferEvent): QueueName | undefined => {
     case 'TransferCancelled':
     case 'TransferRetried':
     case 'SessionLost':
+    case 'ScheduleChanged':
       return 'transfers'
     case 'RoomEntered':
     case 'ReceiverJoined':
@@ -27,6 +28,7 @@ export const routeOf = (event: TransferEvent): QueueName | undefined => {
     case 'Offered':
     case 'Declined':
     case 'LimitChanged':
+    case 'PriorityChanged':
       return 'room-events'
     case 'ChunksAcked':
     case 'FilesCompleted':

@@ -7,6 +7,7 @@
 import type { ErrorCode } from '@godwit/protocol/errors'
 import type { Profile } from '@godwit/protocol/profile'
 import type { RangePair } from '@godwit/protocol/rangeSet'
+import type { Schedule } from '@godwit/protocol/schedule'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 
 /** The data of one type of event. */
@@ -65,6 +66,8 @@ export interface Receiver {
   readonly session?: Session
   /** Why it left the room, as the rendezvous says, while its session runs: it is gone when that ends. */
   readonly leaving?: string
+  /** Why its last session was lost, where it will come back by itself when that is mended there. */
+  readonly waitsFor?: ErrorCode
   /** Sessions so far. */
   readonly sessionCount: number
   /** The room was lost around it: it stays as long as its session does, or until it joins the new one. */
@@ -86,6 +89,10 @@ export interface Run {
   readonly limit: number | null
   /** How what is sent shares the path with others, or null for the default. */
   readonly profile: Profile | null
+  /** Among the transfers of this node: 1 to 9, a higher one first. */
+  readonly priority: number
+  /** When it may run. */
+  readonly schedule: Schedule
   readonly acceptsAtOnce: boolean
   /** Undefined on a receiver until something is offered. */
   readonly contents?: Contents
@@ -95,10 +102,22 @@ export interface Run {
   readonly receivers: readonly Receiver[]
 }
 
+/** What was met, as a pause or an end tells it. */
+export interface Failed {
+  readonly code: ErrorCode
+  readonly detail: string | null
+}
+
 export type Transfer =
   | { readonly status: 'none' }
   | { readonly status: 'active'; readonly run: Run }
-  | { readonly status: 'paused'; readonly run: Run; readonly reason: PauseReason; readonly by: string }
+  | {
+      readonly status: 'paused'
+      readonly run: Run
+      readonly reason: PauseReason
+      readonly by: string
+      readonly failure?: Failed | undefined
+    }
   | { readonly status: 'failed'; readonly run: Run; readonly code: ErrorCode; readonly detail: string | null }
   | { readonly status: 'cancelled'; readonly run: Run; readonly by: string }
   | { readonly status: 'completed'; readonly run: Run; readonly bytes: number; readonly seconds: number }

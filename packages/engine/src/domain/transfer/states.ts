@@ -28,8 +28,9 @@ export const stateOfReceiver = (receiver: Receiver, run: Run): TransferState => 
     case 'offered':
       return 'awaitingAcceptance'
     case 'accepted':
-      if (hasAllChunks(receiver, run)) return 'verifying'
-      return receiver.session === undefined ? 'connecting' : 'transferring'
+      if (hasAllChunks(receiver, run)) return receiver.waitsFor === undefined ? 'verifying' : 'paused'
+      if (receiver.session !== undefined) return 'transferring'
+      return receiver.waitsFor === undefined ? 'connecting' : 'paused'
     case 'completed':
       return 'completed'
     case 'declined':
@@ -42,11 +43,19 @@ export const stateOfReceiver = (receiver: Receiver, run: Run): TransferState => 
 }
 
 /** A sender does what the furthest of its receivers that are not done does, in this order. */
-const FURTHEST_FIRST: readonly TransferState[] = ['transferring', 'verifying', 'awaitingAcceptance', 'connecting']
+const FURTHEST_FIRST: readonly TransferState[] = [
+  'transferring',
+  'verifying',
+  'awaitingAcceptance',
+  'connecting',
+  'paused',
+]
 
 /** The state of the whole transfer. */
 export const stateOfTransfer = (transfer: Transfer): TransferState => {
   if (transfer.status === 'none') return 'queued'
+  if (transfer.status === 'paused' && transfer.reason === 'scheduled') return 'scheduled'
+  if (transfer.status === 'paused' && transfer.reason === 'queue') return 'queued'
   if (transfer.status !== 'active') return transfer.status
   const { run } = transfer
   if (run.room === undefined) return 'queued'
