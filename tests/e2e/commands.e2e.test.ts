@@ -249,8 +249,9 @@ describe('bad input', () => {
         const { transferId } = await command.line('transfer.enqueued')
         const waiting = await receiver.state(transferId, ['paused'])
         expect(waiting['reason']).toMatchObject({ code: 'ERR_DISK_FULL' })
-        const told = await sender.state(id, ['paused'])
-        expect(told['reason']).toMatchObject({ code: 'ERR_DISK_FULL' })
+        // The sender is not paused itself: it knows what its receiver waits for.
+        const told = async () => (await sender.show(id))['reason']
+        await expect.poll(told, { timeout: 10_000 }).toMatchObject({ code: 'ERR_DISK_FULL' })
         execFileSync('mount', ['-o', 'remount,size=256m', small])
         const result = await command.finished()
         expect(result.exitCode, command.transcript).toBe(0)
