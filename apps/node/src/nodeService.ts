@@ -182,6 +182,7 @@ export class RealNodeService implements NodeService {
     return ok({
       type: 'transfer.details',
       code: code ?? null,
+      verification: record?.receiverWords ?? {},
       offer: hasOffer ? offeredLineOf(projection.value, records) : null,
       result: last?.type === 'transfer.completed' ? last : null,
     })

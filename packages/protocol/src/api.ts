@@ -189,6 +189,8 @@ export const transferDetailsSchema = z.object({
   type: z.literal('transfer.details'),
   /** On a sender whose room is open: what the receiver types. */
   code: z.string().nullable(),
+  /** On a sender: the words that each receiver is shown, by its id. The same on both sides unless somebody sits between. */
+  verification: z.record(z.string(), z.string()),
   /** On a receiver, once the sender's list is known. */
   offer: offeredLineSchema.nullable(),
   /** When it is completed. */

@@ -104,6 +104,8 @@ export const ROOM_MAX_JOINS = 20_000
 export const ROOM_MAX_DEPARTED = 256
 /** Milliseconds that a closed room is kept, so that whoever comes late is told that it was closed. */
 export const ROOM_CLOSED_TTL_MS = 3_600_000
+/** Receivers whose verification words a sender keeps: those that are served, and as many again. */
+export const RECEIVER_WORDS_MAX = 2 * ROOM_MAX_CAPACITY
 /** Milliseconds for a whole handshake, from admission to the last message. */
 export const HANDSHAKE_TIMEOUT_MS = 30_000
 /** Nameplates are drawn from 1 … this number. */

@@ -183,6 +183,7 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   totalBytes: 0,
   peerName: '',
   verification: '',
+  receiverWords: {},
   ended: null,
   isCompletionKnown: false,
 })

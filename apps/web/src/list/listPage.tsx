@@ -15,8 +15,7 @@ const OVER_SHOWN = 30
 const figuresOf = (view: TransferView): string => {
   const total = view.bytesTotal === 0 && view.role === 'receiver' ? '' : formatBytes(view.bytesTotal)
   if (view.state !== 'transferring' || view.rate === 0) return total
-  const left = view.etaSeconds === null ? '' : `, ${formatDuration(view.etaSeconds)} left`
-  return `${formatBytes(view.bytesDone)} of ${total} · ${formatRate(view.rate)}${left}`
+  return `${formatBytes(view.bytesDone)} of ${total} · ${formatRate(view.rate)}`
 }
 
 const Row = memo(({ view }: { readonly view: TransferView }) => {
@@ -49,9 +48,11 @@ const Row = memo(({ view }: { readonly view: TransferView }) => {
         <span className="state">{STATE_WORDS[view.state]}</span>
         <span className="figures">{figuresOf(view)}</span>
         <span className="figures muted">
-          {view.role === 'sender' && view.receiversWanted > 1
-            ? `${done} of ${plural(view.receiversWanted, 'receiver')}`
-            : momentOf(view.createdAt)}
+          {view.state === 'transferring' && view.etaSeconds !== null
+            ? `${formatDuration(view.etaSeconds)} left`
+            : view.role === 'sender' && view.receiversWanted > 1
+              ? `${done} of ${plural(view.receiversWanted, 'receiver')}`
+              : momentOf(view.createdAt)}
         </span>
       </div>
     </li>

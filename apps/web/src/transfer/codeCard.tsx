@@ -26,12 +26,23 @@ const QrCode = ({ text }: { readonly text: string }) => {
   )
 }
 
-export const CodeCard = ({ code, isWaiting }: { readonly code: string; readonly isWaiting: boolean }) => {
+/** @param isNeeded - somebody who is to receive has not come yet. */
+export const CodeCard = ({ code, isNeeded }: { readonly code: string; readonly isNeeded: boolean }) => {
   const [words, address] = code.split('@', 2)
+  if (!isNeeded) {
+    return (
+      <details className="code-line">
+        <summary>The code</summary>
+        <p>
+          <code className="break">{code}</code> <CopyButton text={code} what="the code" />
+        </p>
+      </details>
+    )
+  }
   return (
     <section className="code-card" aria-labelledby="code-title">
       <div>
-        <h2 id="code-title">{isWaiting ? 'Tell the receiver this code' : 'The code'}</h2>
+        <h2 id="code-title">Tell the receiver this code</h2>
         <p className="code">
           {words?.split('-').map((part, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a code stay where they are

@@ -20,11 +20,15 @@ export interface Flow {
   readonly meanRttMs: number
 }
 
+/** Milliseconds of the first window that are drawn: it began when the receiver was asked, not when data moved. */
+const FIRST_WINDOW_MAX_MS = 1000
+
 /** @param slices - at most; fewer for a short transfer, so that a slice is no shorter than a checkpoint. */
 export const flowOf = (samples: readonly Sample[], slices: number): Flow | undefined => {
+  const first = samples[0]
   const last = samples.at(-1)
-  if (last === undefined) return undefined
-  const startMs = Math.min(...samples.slice(0, 64).map(({ atMs, sinceMs }) => atMs - sinceMs))
+  if (first === undefined || last === undefined) return undefined
+  const startMs = first.atMs - Math.min(first.sinceMs, FIRST_WINDOW_MAX_MS)
   const endMs = Math.max(startMs + 1, last.atMs)
   const count = Math.max(1, Math.min(slices, Math.floor((endMs - startMs) / 500)))
   const sliceMs = (endMs - startMs) / count

@@ -1,5 +1,5 @@
 /** A row for each receiver of a transfer: who it is, how far, how fast, by which way. */
-import type { TransferView } from '@godwit/protocol/api'
+import type { TransferDetails, TransferView } from '@godwit/protocol/api'
 import { displayName } from '@godwit/protocol/displayName'
 import { formatBytes, formatRate } from '@godwit/protocol/rate'
 import { Progress } from '../ui/parts'
@@ -17,7 +17,15 @@ const wayOf = (path: string): string => {
   return kind === '' ? '' : `${WAYS[kind] ?? kind}, ${family === 'ipv6' ? 'IPv6' : 'IPv4'}`
 }
 
-export const ReceiverRows = ({ view, history }: { readonly view: TransferView; readonly history: TransferHistory }) => {
+export const ReceiverRows = ({
+  view,
+  details,
+  history,
+}: {
+  readonly view: TransferView
+  readonly details: TransferDetails | undefined
+  readonly history: TransferHistory
+}) => {
   if (view.role === 'receiver' || view.receivers.length === 0) return null
   return (
     <section className="panel" aria-labelledby="receivers-title">
@@ -31,6 +39,7 @@ export const ReceiverRows = ({ view, history }: { readonly view: TransferView; r
       <ul className="receivers">
         {view.receivers.map(({ id, name, state, bytesDone, place }) => {
           const known = history.receivers.get(id)
+          const words = details?.verification[id]
           const shown = name === '' ? 'Not introduced yet' : displayName(name)
           return (
             <li key={id} data-state={state}>
@@ -39,6 +48,11 @@ export const ReceiverRows = ({ view, history }: { readonly view: TransferView; r
                   <bdi>{shown}</bdi>
                 </strong>
                 <span className="muted">{wayOf(known?.path ?? '')}</span>
+                {words !== undefined && state === 'awaitingAcceptance' && (
+                  <span>
+                    Tell them these words when they ask: <strong className="words-inline">{words}</strong>
+                  </span>
+                )}
               </div>
               <Progress done={bytesDone} total={view.bytesTotal} label={`Progress of ${shown}`} />
               <span className="state">

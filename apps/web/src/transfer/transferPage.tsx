@@ -42,7 +42,7 @@ const Figures = ({ view }: { readonly view: TransferView }) => {
         <dd>
           {formatBytes(view.bytesDone)}{' '}
           <span className="muted">
-            of {formatBytes(view.bytesTotal)}, {percent} %
+            of {formatBytes(view.bytesTotal)}, {percent} %
           </span>
         </dd>
       </div>
@@ -81,6 +81,10 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
   const offer = details?.offer ?? null
   const isWaiting = view.state === 'waitingForPeer' || view.state === 'queued'
   const hasContents = view.bytesTotal > 0 || view.fileCount > 0
+  const hasMoved = history.samples.length > 0
+  const isAsking = view.state === 'awaitingAcceptance'
+  // Whoever is to have it has come: then the code is of little use, and out of the way.
+  const hasEnough = view.receivers.filter(({ place }) => place === null).length >= view.receiversWanted
   return (
     <article className="transfer">
       <header className="transfer-head" data-state={view.state}>
@@ -98,7 +102,7 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
             <strong>{STATE_WORDS[view.state]}.</strong> {situationOf(view)}
           </span>
         </p>
-        {hasContents && !isWaiting && (
+        {hasContents && !isWaiting && !isAsking && (
           <>
             <Progress
               done={view.bytesDone}
@@ -109,11 +113,11 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
             <Figures view={view} />
           </>
         )}
-        <TransferActions view={view} />
+        {!(isAsking && !isSender) && <TransferActions view={view} />}
       </header>
 
-      {code !== null && !isOver(view.state) && <CodeCard code={code} isWaiting={isWaiting} />}
-      {view.state === 'awaitingAcceptance' && !isSender && offer !== null && <OfferCard view={view} offer={offer} />}
+      {code !== null && !isOver(view.state) && <CodeCard code={code} isNeeded={!hasEnough} />}
+      {isAsking && !isSender && offer !== null && <OfferCard view={view} offer={offer} />}
       {view.state === 'completed' && !isSender && details?.result != null && (
         <section className="panel" aria-labelledby="files-title">
           <h2 id="files-title">
@@ -123,8 +127,8 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
         </section>
       )}
 
-      <ReceiverRows view={view} history={history} />
-      {hasContents && (
+      <ReceiverRows view={view} details={details} history={history} />
+      {(hasMoved || view.bytesDone > 0) && (
         <div className="columns">
           <ChunkMap history={history} revision={revision} isComplete={view.state === 'completed'} />
           <FlowChart history={history} revision={revision} />

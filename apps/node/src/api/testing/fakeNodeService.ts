@@ -189,7 +189,13 @@ export class FakeNodeService implements NodeService {
 
   async details(transferId: string): Promise<Result<TransferDetails>> {
     if (!this.transfers.has(transferId)) return fail('ERR_TRANSFER_NOT_FOUND')
-    return ok({ type: 'transfer.details', code: '4821-walnut-umbrella-velvet', offer: null, result: null })
+    return ok({
+      type: 'transfer.details',
+      code: '4821-walnut-umbrella-velvet',
+      verification: {},
+      offer: null,
+      result: null,
+    })
   }
 
   watchList(signal: AbortSignal): ReturnType<NodeService['watchList']> {
