@@ -57,6 +57,7 @@ export interface SpoolOptions {
   readonly records: Pick<TransferRecords, 'findBySubmission' | 'get'>
   /** Wall clock, milliseconds since 1970. */
   readonly now?: () => number
+  readonly filesMax?: number
 }
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
@@ -65,6 +66,7 @@ export class Spool {
   readonly #dir: string
   readonly #records: SpoolOptions['records']
   readonly #now: () => number
+  readonly #filesMax: number
   /** Pieces being written, for the limit. */
   #writing = 0
   /** Spools that are being handed over: when the last piece came, and how many files there are. */
@@ -74,11 +76,12 @@ export class Spool {
     this.#dir = options.dir
     this.#records = options.records
     this.#now = options.now ?? Date.now
+    this.#filesMax = options.filesMax ?? SPOOL_FILES_MAX
   }
 
   /** A new spool. ERR_DISK_FULL when it would not fit, ERR_TOO_MANY_TRANSFERS when too many wait to be sent. */
   async begin(files: number, bytes: number): Promise<Result<{ readonly spoolId: string }>> {
-    if (files > SPOOL_FILES_MAX || bytes > TRANSFER_MAX_BYTES) return fail('ERR_MANIFEST_TOO_LARGE')
+    if (files > this.#filesMax || bytes > TRANSFER_MAX_BYTES) return fail('ERR_MANIFEST_TOO_LARGE')
     const made = await attempt('making the spool folder', () => mkdir(this.#dir, { recursive: true, mode: 0o700 }))
     if (!made.ok) return made
     await this.sweep()
@@ -119,6 +122,7 @@ export class Spool {
     live.touchedAt = this.#now()
     this.#live.set(spoolId, live)
     const target = join(this.#files(spoolId), ...path)
+    if (piece.offset === 0 && live.files >= this.#filesMax) return fail('ERR_MANIFEST_TOO_LARGE')
     return attempt('writing an added file', async () => {
       await mkdir(dirname(target), { recursive: true, mode: 0o700 })
       const file = await open(target, 'a', 0o600)
