@@ -60,7 +60,8 @@ async function main() {
     const out = join(folder, 'Received')
     const photos = join(folder, 'Harvest photos')
     for (const path of [out, photos]) mkdirSync(path)
-    for (let index = 1; index <= 12; index += 1) emptyFile(join(photos, `field-${index}.jpg`), 3 * MIB + index * 100_000)
+    for (let index = 1; index <= 12; index += 1)
+      emptyFile(join(photos, `field-${index}.jpg`), 3 * MIB + index * 100_000)
     writeFileSync(join(folder, '夏の手紙.txt'), 'letter')
     const desktop = { width: 1100, height: 760, colorScheme: /** @type {const} */ ('light') }
 

@@ -111,6 +111,8 @@ describe('send', () => {
       '20MB/s',
       '--lanes',
       '2',
+      '--profile',
+      'lossy',
       '--rendezvous',
     ]
     const { exitCode, out } = await run([
@@ -129,6 +131,7 @@ describe('send', () => {
       receivers: 5,
       limit: 20_000_000,
       lanes: 2,
+      profile: 'lossy',
       rendezvous: 'http://meet.example:4907',
       advertise: '192.0.2.1:4907',
     })
@@ -260,6 +263,9 @@ describe('failures', () => {
     [['send', 'a', '--capacity', '65']],
     [['send', 'a', '--receivers', 'two']],
     [['send', 'a', '--limit', 'fast']],
+    [['send', 'a', '--profile', 'fast']],
+    [['send', 'a', '--profile', 'standard']],
+    [['receive', CODE, '--profile', 'lossy']],
     [['send', 'a', '--rendezvous', 'ftp://x']],
     [['send', 'a', '--password-stdin']],
     [['send', 'a', '--room', 'lab']],
@@ -278,7 +284,6 @@ describe('failures', () => {
     // Not there yet, so not there at all.
     [['send', 'a', '--start-at', '22:00']],
     [['send', 'a', '--priority', '1']],
-    [['send', 'a', '--profile', 'lossy']],
     [['send', 'a', '--lanes', '9']],
     [['open']],
     [['priority', 'x', '1']],

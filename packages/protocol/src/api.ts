@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { ErrorCode } from './errors.js'
 import { isErrorCode } from './errors.js'
 import { LANES_MAX, LIMIT_MIN_BYTES_PER_SECOND, ROOM_MAX_CAPACITY } from './limits.js'
+import { profileSchema } from './profile.js'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const errorCode = z.custom<ErrorCode>(isErrorCode, 'an error code')
@@ -51,6 +52,8 @@ export const enqueueSendInput = z.object({
   limit: limitSchema.default(null),
   /** Threads with a socket each; undefined for what suits the machine. */
   lanes: z.number().int().min(1).max(LANES_MAX).optional(),
+  /** How it shares the path with others; undefined for the default. */
+  profile: profileSchema.optional(),
 })
 export type EnqueueSendInput = z.input<typeof enqueueSendInput>
 
@@ -115,6 +118,8 @@ export const transferViewSchema = z.object({
   capacity: count,
   receiversWanted: count,
   limit: limitSchema,
+  /** How what is sent shares the path with others; null for the default, and on a receiver. */
+  profile: profileSchema.nullable(),
   rendezvous: z.string().nullable(),
   /** The last session: kind of path, bytes of a datagram, trains or plain datagrams, lanes, smoothed round trip. */
   session: z

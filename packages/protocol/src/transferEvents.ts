@@ -2,12 +2,15 @@
  * The events of a transfer's stream, one stream per transfer on each node: facts at the scale of a checkpoint window,
  * never of a packet. No secrets and no file names: names live in the transfer's record beside the log.
  *
+ * A shape that changes raises the schema: see `transferEventUpcasts.ts`.
+ *
  * Chunks are numbered across the whole manifest, so `[first, count]` pairs of one number line say it all.
  */
 import { z } from 'zod'
 import type { ErrorCode } from './errors.js'
 import { isErrorCode } from './errors.js'
 import { EVENT_RANGES_MAX } from './limits.js'
+import { profileSchema } from './profile.js'
 
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const receiver = z.string().min(1).max(64)
@@ -30,6 +33,8 @@ export const transferEventSchema = z.discriminatedUnion('type', [
     receiversWanted: count.min(1),
     /** Bytes a second, or null for no limit. */
     limit: count.nullable(),
+    /** How it shares the path with others (sender), or null for the default. */
+    profile: profileSchema.nullable(),
     /** What is sent; 0 on a receiver until the offer is known. */
     fileCount: count,
     totalBytes: count,

@@ -1,3 +1,4 @@
+import { receiverHistory1 } from '@godwit/engine/domain/transfer/history1'
 import { acked, receiving } from '@godwit/engine/domain/transfer/testHistory'
 import type { OutboxEntry, WakeUp } from '@godwit/engine/ports/outbox'
 import { createProjector } from '@godwit/engine/projections/projector'
@@ -94,17 +95,45 @@ test('an older event is brought forward, a later or damaged one is not folded', 
     ...access,
     codec: {
       ...transferEventCodec,
-      schemaVersion: 2,
-      upcast: ({ type, data }) => ({ type, data: { ...Object(data), submissionId: 'upcast' }, schema: 2 }),
+      schemaVersion: transferEventCodec.schemaVersion + 1,
+      upcast: ({ type, data, schema }) => ({
+        type,
+        data: { ...Object(data), submissionId: 'upcast' },
+        schema: schema + 1,
+      }),
     },
     routeOf: () => undefined,
     projection: 'later.1',
   })
-  expect((await later.events.read('tr1'))[0]).toMatchObject({ schema: 2, data: { submissionId: 'upcast' } })
+  expect((await later.events.read('tr1'))[0]).toMatchObject({ data: { submissionId: 'upcast' } })
   await later.events.append('tr1', 1, receiving.slice(1, 2), metadata)
   await expect(log.events.read('tr1')).rejects.toBeInstanceOf(UnreadableEventError)
   await log.redis.xadd(logKeys(access.prefix).stream('tr2'), '1-1', 'type', 'Accepted', 'data', '{', 'schema', '1')
   await expect(log.events.read('tr2')).rejects.toThrow('event tr2.1 cannot be read')
   await later.close()
+  await log.close()
+})
+
+test('what the first schema wrote is read as the present one', async () => {
+  const access = { target: server.redis.target, prefix: freshPrefix() }
+  const log = openTransferLog(access)
+  const [[type, data] = ['', '']] = receiverHistory1
+  const fields = [
+    'type',
+    type,
+    'data',
+    data,
+    'schema',
+    '1',
+    'recordedAt',
+    '1',
+    'correlationId',
+    'c',
+    'causationId',
+    'c',
+  ]
+  await log.redis.xadd(logKeys(access.prefix).stream('tr1'), '1-1', ...fields)
+  const [read] = await log.events.read('tr1')
+  expect(read).toMatchObject({ type: 'TransferEnqueued', data: { role: 'receiver', profile: null } })
   await log.close()
 })

@@ -3,12 +3,16 @@ import { routeOf } from '@godwit/engine/domain/transfer/routes'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { transferEventSchema } from '@godwit/protocol/transferEvents'
+import { TRANSFER_EVENT_SCHEMA, upcastTransferEvent } from '@godwit/protocol/transferEventUpcasts'
 import type { RedisAccess } from './connection.js'
 import type { EventCodec } from './eventCodec.js'
 import { type Log, openLog } from './log.js'
 
-/** The first shape of the events: there is nothing to bring forward yet. */
-export const transferEventCodec: EventCodec<TransferEvent> = { schemaVersion: 1, parser: transferEventSchema }
+export const transferEventCodec: EventCodec<TransferEvent> = {
+  schemaVersion: TRANSFER_EVENT_SCHEMA,
+  parser: transferEventSchema,
+  upcast: upcastTransferEvent,
+}
 
 export type TransferLog = Log<TransferEvent, TransferProjection>
 
@@ -18,6 +22,6 @@ export const openTransferLog = (access: RedisAccess, now: () => number = Date.no
     ...access,
     codec: transferEventCodec,
     routeOf,
-    projection: 'transfers.2',
+    projection: 'transfers.3',
     now,
   })

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import { transferIdSchema } from '@godwit/protocol/api'
+import { isProfile, PROFILES, type Profile } from '@godwit/protocol/profile'
 import { parseRate } from '@godwit/protocol/rate'
 import { CliFailure, must, usageFailure } from '../failure.js'
 import type { CliIo } from '../io.js'
@@ -21,6 +22,12 @@ export const wholeNumberOf = (text: string, option: string, min: number, max: nu
 
 /** Bytes a second, or null for no limit. */
 export const rateOf = (text: string): number | null => must(parseRate(text))
+
+/** How what is sent shares the path with others. */
+export const profileOf = (text: string): Profile => {
+  if (!isProfile(text)) throw usageFailure(`--profile takes ${PROFILES.join(' or ')}.`)
+  return text
+}
 
 /** `http(s)://host:port`; `host:port` alone is taken as http. */
 export const rendezvousOf = (text: string): string => {

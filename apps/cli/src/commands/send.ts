@@ -7,7 +7,7 @@ import { must, usageFailure } from '../failure.js'
 import { canColour } from '../io.js'
 import { printable } from '../render/printable.js'
 import { shellQuoted } from '../render/shellQuoted.js'
-import { absolutePathOf, chosenRendezvous, newSubmissionId, rateOf, wholeNumberOf } from './arguments.js'
+import { absolutePathOf, chosenRendezvous, newSubmissionId, profileOf, rateOf, wholeNumberOf } from './arguments.js'
 import type { CommandContext, JsonOption, RegisterCommand } from './command.js'
 import { JSON_OPTION, outputOf } from './command.js'
 import { followTransfer, sayGoesOn } from './followTransfer.js'
@@ -24,6 +24,7 @@ interface SendOptions extends JsonOption {
   readonly advertise?: string
   readonly limit?: string
   readonly lanes?: string
+  readonly profile?: string
   readonly detach?: boolean
 }
 
@@ -64,6 +65,7 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
   const rendezvous = chosenRendezvous(options.rendezvous, io)
   const limit = options.limit === undefined ? null : rateOf(options.limit)
   const lanes = options.lanes === undefined ? undefined : wholeNumberOf(options.lanes, '--lanes', 1, LANES_MAX)
+  const profile = options.profile === undefined ? undefined : profileOf(options.profile)
   const absolutePaths = paths.map((path) => absolutePathOf(path, io))
   const room = await roomOf(context, options)
   const input = {
@@ -73,6 +75,7 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
     limit,
     ...(receivers === undefined ? {} : { receivers }),
     ...(lanes === undefined ? {} : { lanes }),
+    ...(profile === undefined ? {} : { profile }),
     ...(rendezvous === undefined ? {} : { rendezvous }),
     ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
     ...(room === undefined ? {} : { room }),
@@ -109,6 +112,7 @@ export const registerSend: RegisterCommand = (program, context, done) => {
     .option('--rendezvous <url>', 'the rendezvous to meet at (default: GODWIT_RENDEZVOUS, else this node hosts one)')
     .option('--advertise <host:port>', 'the address that the code carries when this node hosts the rendezvous')
     .option('--limit <rate>', 'at most this fast: 20MB/s, 500mbit, unlimited')
+    .option('--profile <profile>', 'lossy: for paths that lose packets; background: yield to others')
     .option('--lanes <n>', 'threads with a socket each (default: one, more from 8 cores on)')
     .option('--detach', 'return after the code; the transfer goes on')
     .option(...JSON_OPTION)

@@ -55,6 +55,7 @@ export const transferText = (view: TransferView): string => {
   if (view.rate > 0) rows.push(['rate', formatRate(view.rate)])
   if (view.etaSeconds !== null) rows.push(['left', formatDuration(view.etaSeconds)])
   rows.push(['limit', formatRate(view.limit)])
+  if (view.profile !== null) rows.push(['profile', view.profile])
   if (view.output !== null) rows.push(['into', printable(view.output)])
   if (view.role === 'sender') rows.push(['receivers', `${view.receiversWanted} wanted, ${view.capacity} at once`])
   for (const receiver of view.receivers) {

@@ -137,7 +137,7 @@ export class LaneLoop {
     if (socket === undefined || this.#isEnded) return false
     assert(this.#connection === undefined, 'a lane starts once')
     this.#owner = owner
-    const { trafficSecrets, connectionIds, packetCipher, lane, candidates } = session
+    const { trafficSecrets, connectionIds, packetCipher, lane, candidates, profile } = session
     const connection = new Connection({
       lane,
       localConnectionId: role === 'sender' ? connectionIds.sender : connectionIds.receiver,
@@ -146,7 +146,7 @@ export class LaneLoop {
       ...('onChunkData' in data ? { sink: data } : { source: data }),
       randomBytes: (count: number) => randomBytes(count),
       nowUs: nowUs(),
-      config: { trainPackets: socket.trainPackets, datagramMaxBytes: socket.datagramMaxBytes },
+      config: { trainPackets: socket.trainPackets, datagramMaxBytes: socket.datagramMaxBytes, profile },
     })
     // The keys' schedule has its own copies.
     trafficSecrets.receiverToSender.fill(0)

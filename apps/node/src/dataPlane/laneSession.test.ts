@@ -79,6 +79,7 @@ const pair = async () => {
       trafficSecrets: { receiverToSender: Uint8Array.from(secrets[0]), senderToReceiver: Uint8Array.from(secrets[1]) },
       candidates: [{ kind: 'host', ip: HOST, port }],
       limit: null,
+      profile: 'standard',
     }
     at.session.start(session, transfer)
   }

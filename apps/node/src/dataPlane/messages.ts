@@ -6,6 +6,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ConnectionIds, TrafficSecrets } from '@godwit/engine/handshake/keySchedule'
 import type { ReceiverReport, SenderReport, WindowStats } from '@godwit/engine/transfer/ports'
+import type { CongestionProfile } from '@godwit/engine/transport/congestion/profile'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import type { LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
@@ -31,6 +32,8 @@ export interface SessionParameters {
   readonly candidates: readonly PathCandidate[]
   /** Bytes a second; null for no limit. */
   readonly limit: number | null
+  /** How what this side sends shares the path with others. */
+  readonly profile: CongestionProfile
 }
 
 export interface SenderParameters {

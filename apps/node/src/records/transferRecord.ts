@@ -14,6 +14,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { profileSchema } from '@godwit/protocol/profile'
 import { z } from 'zod'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
@@ -47,6 +48,8 @@ export const transferRecordSchema = z.object({
   limit: z.number().nullable(),
   /** On a sender: lanes of a session; null for what suits the machine. */
   lanes: z.number().nullable().default(null),
+  /** On a sender: how it shares the path with others; null for the default. */
+  profile: profileSchema.nullable().default(null),
   capacity: z.number(),
   receiversWanted: z.number(),
   fileCount: z.number(),

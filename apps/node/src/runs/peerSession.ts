@@ -12,7 +12,7 @@ import type { ErrorCode, Result } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import type { SessionCommand, SessionReport } from '../dataPlane/dataPlane.js'
-import type { ReceiverParameters, SenderParameters } from '../dataPlane/messages.js'
+import type { ReceiverParameters, SenderParameters, SessionParameters } from '../dataPlane/messages.js'
 import { hostAddresses, isLoopbackOnly } from '../network/hostAddresses.js'
 import { openPeerSocket, type PeerSocket } from '../network/peerSocket.js'
 import { describe } from '../transfers/transferLog.js'
@@ -54,11 +54,11 @@ export class PeerSession {
     return this.#socket.candidates
   }
 
-  /** @param spawn - runs a task in the order of the transfer. */
+  /** @param sending - how what this side sends is slowed down. @param spawn - runs a task in the order of the transfer. */
   start(
     keys: SessionKeys,
     transfer: SenderParameters | ReceiverParameters,
-    limit: number | null,
+    sending: Pick<SessionParameters, 'limit' | 'profile'>,
     events: PeerSessionEvents,
     spawn: (task: () => Promise<void>) => void,
   ): void {
@@ -66,7 +66,7 @@ export class PeerSession {
       ...this.#parts,
       role: transfer.role,
       keys,
-      limit,
+      ...sending,
       command: (command, ports) => this.command(command, ports),
       onCount: () => spawn(() => this.#onShape(events)),
     })
@@ -80,7 +80,7 @@ export class PeerSession {
         packetCipher: keys.packetCipher,
         trafficSecrets: keys.trafficSecrets,
         candidates,
-        limit,
+        ...sending,
       },
       transfer,
     })

@@ -97,7 +97,8 @@ export class ReceiverData {
     session.start(
       keys,
       { role: 'receiver' },
-      null,
+      // Congestion is controlled where chunks are sent.
+      { limit: null, profile: 'standard' },
       {
         onEstablished: async (report) => {
           if (this.#session !== session) return

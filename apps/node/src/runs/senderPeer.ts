@@ -155,10 +155,11 @@ export class SenderPeer {
     this.#isClosing = false
     this.#hasFailed = false
     if (replaced !== undefined) await this.#loseSession(replaced, 'ERR_SESSION_LOST')
+    const { limit, profile } = projection.transfer.run
     session.start(
       keys,
       { role: 'sender', manifest, sources, fileHashes: this.#hashes, lanes: lanesOf(context.records.get(transferId)) },
-      projection.transfer.run.limit,
+      { limit, profile: profile ?? 'standard' },
       {
         onEstablished: async (report) => {
           if (this.#session !== session) return

@@ -8,6 +8,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { MessageChannel } from 'node:worker_threads'
 import type { TrafficSecrets } from '@godwit/engine/handshake/keySchedule'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
+import type { CongestionProfile } from '@godwit/engine/transport/congestion/profile'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import { type CandidatePolicy, usableCandidates } from '@godwit/protocol/candidates'
 import type { LaneAddress } from '@godwit/protocol/controlMessages'
@@ -23,6 +24,8 @@ export interface SideLanesOptions {
   readonly candidatePolicy: CandidatePolicy
   /** The secrets are copied, and wiped at the end. */
   readonly keys: SessionKeys
+  /** How what this side sends shares the path with others. */
+  readonly profile: CongestionProfile
   /** Bytes a second of the whole session at its start; null for none. */
   readonly limit: number | null
   /** `count` has changed. */
@@ -112,7 +115,7 @@ export class SideLanes {
   }
 
   #start({ lane, candidates }: LaneAddress): void {
-    const { role, keys, command, candidatePolicy } = this.#options
+    const { role, keys, command, candidatePolicy, profile } = this.#options
     const socket = this.#opened.get(lane)
     if (socket === undefined || this.#isEnded) return
     this.#opened.delete(lane)
@@ -141,6 +144,7 @@ export class SideLanes {
           trafficSecrets: this.#secrets,
           candidates: usableCandidates(candidates, candidatePolicy).filter(({ family }) => family === 'ipv4'),
           limit: null,
+          profile,
         },
       },
       [port2],

@@ -19,6 +19,7 @@ const projection: TransferProjection = {
       capacity: 1,
       receiversWanted: 1,
       limit: null,
+      profile: null,
       acceptsAtOnce: false,
       receivers: [],
     },

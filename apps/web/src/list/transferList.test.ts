@@ -22,6 +22,7 @@ const view = (transferId: string, version: number, changes: Partial<TransferView
   capacity: 1,
   receiversWanted: 1,
   limit: null,
+  profile: null,
   rendezvous: null,
   session: null,
   chunkCount: 1,

@@ -10,9 +10,11 @@ export interface OptionTexts {
   readonly receivers: string
   readonly limit: string
   readonly rendezvous: string
+  /** One of the profiles; empty for the ordinary way of sharing a path. */
+  readonly profile: string
 }
 
-export const NO_OPTIONS: OptionTexts = { receivers: '1', limit: '', rendezvous: '' }
+export const NO_OPTIONS: OptionTexts = { receivers: '1', limit: '', rendezvous: '', profile: '' }
 
 type Read =
   | { readonly ok: true; readonly value: SendOptions }
@@ -20,7 +22,7 @@ type Read =
 
 const problem = (field: keyof OptionTexts, text: string): Read => ({ ok: false, problem: { field, text } })
 
-export const optionsOf = ({ receivers, limit, rendezvous }: OptionTexts): Read => {
+export const optionsOf = ({ receivers, limit, rendezvous, profile }: OptionTexts): Read => {
   const count = Number(receivers)
   if (!/^\d{1,2}$/.test(receivers.trim()) || count < 1 || count > ROOM_MAX_CAPACITY) {
     return problem('receivers', `A number from 1 to ${ROOM_MAX_CAPACITY}.`)
@@ -32,7 +34,12 @@ export const optionsOf = ({ receivers, limit, rendezvous }: OptionTexts): Read =
   if (url !== '' && !URL.canParse(url)) return problem('rendezvous', 'Written like http://host:4907.')
   return {
     ok: true,
-    value: { capacity: count, limit: rate.value, ...(url === '' ? {} : { rendezvous: new URL(url).origin }) },
+    value: {
+      capacity: count,
+      limit: rate.value,
+      ...(url === '' ? {} : { rendezvous: new URL(url).origin }),
+      ...(profile === 'lossy' || profile === 'background' ? { profile } : {}),
+    },
   }
 }
 
@@ -94,6 +101,22 @@ export const SendOptionFields = ({
           </div>
         )
       })}
+      <div className="field">
+        <label htmlFor={`${id}-profile`}>On the network</label>
+        <select
+          id={`${id}-profile`}
+          value={texts.profile}
+          aria-describedby={`${id}-profile-help`}
+          onChange={(event) => onChange({ ...texts, profile: event.target.value })}
+        >
+          <option value="">As others do</option>
+          <option value="background">Give way to others</option>
+          <option value="lossy">Through a path that loses</option>
+        </select>
+        <p id={`${id}-profile-help`} className="help">
+          How it shares the path with what else is on it.
+        </p>
+      </div>
     </div>
   )
 }

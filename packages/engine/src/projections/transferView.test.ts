@@ -120,4 +120,5 @@ test('a view says why a transfer rests', () => {
     rendezvous: 'http://127.0.0.1:1',
   })
   expect(viewOf(project(enqueuedSend(), entered(null)), record)).toMatchObject({ bytesTotal: 1000, fileCount: 3 })
+  expect(viewOf(project(enqueuedSend({ profile: 'lossy' })), record).profile).toBe('lossy')
 })

@@ -43,6 +43,7 @@ export const viewOf = (projection: TransferProjection, record: TransferRecordVie
     capacity: run.capacity,
     receiversWanted: run.receiversWanted,
     limit: run.limit,
+    profile: run.profile,
     rendezvous: run.room?.rendezvousUrl ?? null,
     session: sessionOf(projection, run),
     chunkCount: run.contents?.chunkCount ?? 0,

@@ -9,6 +9,8 @@ import {
   PATH_TIMEOUT_MS,
 } from '@godwit/protocol/limits'
 import type { ConnectionKeys } from '../ports/packetProtection.js'
+import type { CongestionController } from './congestion/controller.js'
+import type { CongestionProfile } from './congestion/profile.js'
 import type { BytesPerSecond, ChunkSink, ChunkSource } from './types.js'
 
 export interface ConnectionConfig {
@@ -26,6 +28,8 @@ export interface ConnectionConfig {
   readonly packetNumberMax: number
   /** Packets that may be in flight; a power of two. Memory: about 60 bytes each. */
   readonly inFlightMaxPackets: number
+  /** How what is sent shares the path with others. */
+  readonly profile: CongestionProfile
   /** Bytes a second that are never exceeded. */
   readonly limit: BytesPerSecond
   readonly keepAliveUs: number
@@ -41,6 +45,7 @@ export const CONNECTION_DEFAULTS: ConnectionConfig = {
   keyUpdatePackets: KEY_UPDATE_PACKETS,
   packetNumberMax: PACKET_NUMBER_MAX,
   inFlightMaxPackets: 65_536,
+  profile: 'standard',
   limit: Number.POSITIVE_INFINITY,
   keepAliveUs: KEEP_ALIVE_MS * 1000,
   idleTimeoutUs: IDLE_TIMEOUT_MS * 1000,
@@ -63,4 +68,6 @@ export interface ConnectionOptions {
   /** Microseconds of the monotonic clock that all later calls use. */
   readonly nowUs: number
   readonly config?: Partial<ConnectionConfig>
+  /** Congestion control of another kind than the profile's: for tests, which let a flow compete with another kind. */
+  readonly controller?: (datagramBytes: number) => CongestionController
 }

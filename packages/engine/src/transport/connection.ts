@@ -20,7 +20,7 @@ import { closeCodeOf, closeNumberOf } from './closeCodes.js'
 import { Closing } from './closing.js'
 import { CONNECTION_DEFAULTS, type ConnectionConfig, type ConnectionOptions } from './config.js'
 import type { CongestionController } from './congestion/controller.js'
-import { Cubic } from './congestion/cubic.js'
+import { controllerFor } from './congestion/profile.js'
 import { FrameHandler } from './frameHandler.js'
 import { MtuSearch } from './mtuSearch.js'
 import { Pacer } from './pacer.js'
@@ -89,7 +89,9 @@ export class Connection {
       config.inFlightMaxPackets,
       Math.max(config.trainPackets, FRESH_PACKETS_MIN) * config.datagramMaxBytes,
     )
-    this.#controller = new Cubic(config.datagramBytes)
+    this.#controller =
+      options.controller?.(config.datagramBytes) ??
+      controllerFor(config.profile, config.datagramBytes, options.randomBytes)
     this.#recovery = new Recovery(this.#controller, this.#filler, config.inFlightMaxPackets)
     this.#filler.packets = this.#recovery.packets
     this.#sealer = new PacketSealer(
@@ -386,6 +388,8 @@ export class Connection {
     if (hasWork && !isProbing && !this.#pacer.allows(maxBytes)) {
       this.#pacedUntilUs = this.#pacer.nextUs(nowUs, maxBytes)
       hasWork = false
+      // A fixed limit says as little about the path as an application that has nothing to send.
+      if (this.#pacer.isLimited) this.#recovery.deliveryRate.onAppLimited(this.#recovery.bytesInFlight)
     }
     if (!hasWork && !(this.#filler.acks.isDue(nowUs) && packets.hasUntrackedRoom())) return 0
     const start = at + PACKET_HEADER_BYTES
@@ -394,11 +398,12 @@ export class Connection {
     const size = this.#sealer.writeHeader(out, at, end)
     if (this.#filler.isAckEliciting) {
       this.#recovery.onSent(nowUs, size)
+      // What only acknowledges is not paced, and takes nothing from what is (RFC 9002 §7.7).
+      this.#pacer.onSent(size)
       this.#keepAliveAtUs = nowUs + this.#config.keepAliveUs
     } else {
       packets.onSentUntracked()
     }
-    this.#pacer.onSent(size)
     return size
   }
 

@@ -21,7 +21,7 @@ export class DeliveryRate {
   samplePriorDelivered = 0
   #priorTimeUs = 0
   #sendElapsedUs = 0
-  #hasSample = false
+  #newestPacket = -1
 
   get isAppLimited(): boolean {
     return this.#appLimitedUntil > 0
@@ -40,7 +40,7 @@ export class DeliveryRate {
   }
 
   startAck(): void {
-    this.#hasSample = false
+    this.#newestPacket = -1
     this.sampleBytes = 0
     this.sampleIntervalUs = 0
     this.samplePriorDelivered = -1
@@ -50,11 +50,10 @@ export class DeliveryRate {
   onPacketAcked(nowUs: number, packets: SentPackets, packetNumber: number): void {
     this.delivered += packets.sizeOf(packetNumber)
     this.deliveredTimeUs = nowUs
-    const prior = packets.deliveredOf(packetNumber)
     // The packet sent last makes the sample.
-    if (this.#hasSample && prior < this.samplePriorDelivered) return
-    this.#hasSample = true
-    this.samplePriorDelivered = prior
+    if (packetNumber < this.#newestPacket) return
+    this.#newestPacket = packetNumber
+    this.samplePriorDelivered = packets.deliveredOf(packetNumber)
     this.#priorTimeUs = packets.deliveredTimeOf(packetNumber)
     this.isSampleAppLimited = packets.wasAppLimited(packetNumber)
     this.#sendElapsedUs = packets.sentTimeOf(packetNumber) - packets.firstSentTimeOf(packetNumber)
@@ -64,7 +63,7 @@ export class DeliveryRate {
   /** Finishes the sample; an interval below the smallest round trip means that time was compressed: no sample. */
   endAck(minRttUs: number): void {
     if (this.#appLimitedUntil > 0 && this.delivered > this.#appLimitedUntil) this.#appLimitedUntil = 0
-    if (!this.#hasSample) return
+    if (this.#newestPacket < 0) return
     const intervalUs = Math.max(this.#sendElapsedUs, this.deliveredTimeUs - this.#priorTimeUs)
     this.sampleBytes = this.delivered - this.samplePriorDelivered
     this.sampleIntervalUs = intervalUs >= minRttUs ? intervalUs : 0

@@ -50,11 +50,33 @@ describe('loss detection', () => {
     expect(detector.reorderingPackets).toBe(4)
   })
 
-  test('never waits for more than 64 packets', () => {
-    const { detector, ack } = inFlight(200)
-    ack(100_000, 150)
-    detector.checkLate(100_000, Float64Array.of(0, 1), 1)
-    expect(detector.reorderingPackets).toBe(64)
+  test('never waits for more than 1,024 packets, nor for more than two round trips', () => {
+    const { detector, ack } = inFlight(1020, 1)
+    ack(100_000, 900)
+    detector.largestAcked = 5000
+    detector.checkLate(900_000, Float64Array.of(0, 1), 1)
+    expect([detector.reorderingPackets, detector.timeThreshold]).toEqual([1024, 2])
+  })
+
+  test('waits as long as packets that were overtaken took, and forgets that again', () => {
+    const { detector, ack } = inFlight(10)
+    ack(101_000, 9)
+    expect(detector.lostPackets).toBe(7)
+    // Packet 2, sent at 2 ms, comes 150 ms after that: one and a half round trips.
+    detector.checkLate(152_000, Float64Array.of(2, 3), 1)
+    expect(detector.timeThreshold).toBe(1.5)
+    for (let round = 1; round < 8; round++) {
+      detector.checkLate(152_000 + round * 16 * 100_000, Float64Array.of(9, 10), 1)
+    }
+    expect([detector.timeThreshold, detector.reorderingPackets]).toEqual([9 / 8, 3])
+  })
+
+  test('finds out in few steps which of many losses were only late', () => {
+    const { detector, ack } = inFlight(1000, 1)
+    ack(100_000, 999)
+    expect(detector.lostPackets).toBe(997)
+    expect(detector.checkLate(100_001, Float64Array.of(999, 1000, 990, 996, 5, 7), 3)).toBe(8)
+    expect(detector.checkLate(100_002, Float64Array.of(999, 1000, 990, 996, 5, 7), 3)).toBe(0)
   })
 
   test('sees persistent congestion when everything between was lost for three probe timeouts', () => {

@@ -1,19 +1,22 @@
 /**
  * Which packets are lost (RFC 9002 §6.1): those far enough behind the largest acknowledged one, in numbers or in time.
  *
- * The packet threshold adapts (the idea is RACK's, RFC 8985 §6.2): an acknowledgement of a packet that was already
- * declared lost raises it, 16 round trips without one lower it again.
+ * Both thresholds adapt (the idea is RACK's, RFC 8985 §6.2): an acknowledgement of a packet that was already declared
+ * lost raises them, 16 round trips without one lower them again.
  */
 import { GRANULARITY_US, type RttEstimator } from './rttEstimator.js'
 import { PACKET_ACKED, PACKET_IN_FLIGHT, type RecordListener, type SentPackets } from './sentPackets.js'
 
 const REORDERING_MIN_PACKETS = 3
-const REORDERING_MAX_PACKETS = 64
+/** A path that overtakes by more is judged by time alone. */
+const REORDERING_MAX_PACKETS = 1024
 const CLEAN_ROUNDS = 16
-const TIME_THRESHOLD = 9 / 8
+const TIME_THRESHOLD_MIN = 9 / 8
+const TIME_THRESHOLD_MAX = 2
+const TIME_RESOLUTION = 1 / 32
 const PERSISTENT_CONGESTION_PTOS = 3
 /** Lost packets remembered for finding out that they were only late. */
-const REMEMBERED = 256
+const REMEMBERED = 1024
 
 export class LossDetector {
   readonly #packets: SentPackets
@@ -25,6 +28,8 @@ export class LossDetector {
 
   /** Packets behind the largest acknowledged one that make a loss. */
   reorderingPackets = REORDERING_MIN_PACKETS
+  /** Round trips after which a packet is lost. */
+  timeThreshold = TIME_THRESHOLD_MIN
   /** The largest packet number that was acknowledged; -1 before the first. */
   largestAcked = -1
   /** When the next packet is lost by time; Infinity for never. */
@@ -54,9 +59,7 @@ export class LossDetector {
     this.lostRanges = 0
     this.isPersistent = false
     const packets = this.#packets
-    const delayUs = Math.ceil(
-      Math.max(TIME_THRESHOLD * Math.max(this.#rtt.latestUs, this.#rtt.smoothedUs), GRANULARITY_US),
-    )
+    const delayUs = Math.ceil(Math.max(this.timeThreshold * this.#roundTripUs, GRANULARITY_US))
     const persistentUs = this.#rtt.ptoUs(peerMaxAckDelayUs) * PERSISTENT_CONGESTION_PTOS
     let runStartUs = -1
     for (let packet = packets.lowest; packet < this.largestAcked; packet++) {
@@ -92,18 +95,27 @@ export class LossDetector {
     let late = 0
     if (nowUs >= this.#cleanUntilUs) {
       this.reorderingPackets = Math.max(REORDERING_MIN_PACKETS, Math.floor(this.reorderingPackets / 2))
+      this.timeThreshold = (this.timeThreshold + TIME_THRESHOLD_MIN) / 2
+      if (this.timeThreshold < TIME_THRESHOLD_MIN + TIME_RESOLUTION) this.timeThreshold = TIME_THRESHOLD_MIN
       this.#rearm(nowUs)
     }
-    const held = Math.min(this.#rememberedCount, REMEMBERED)
-    for (let i = 0; i < held; i++) {
-      const packet = this.#remembered[i] ?? -1
-      if (packet < 0 || !isIn(packet, ranges, rangeCount)) continue
-      this.#remembered[i] = -1
+    const oldestAcked = ranges[2 * rangeCount - 2] ?? 0
+    const forgotten = Math.max(0, this.#rememberedCount - REMEMBERED)
+    for (let i = this.#rememberedCount - 1; i >= forgotten; i--) {
+      const packet = this.#remembered[i % REMEMBERED] ?? -1
+      if (packet < 0) continue
+      // They were lost in the order of their numbers: what follows is older still.
+      if (packet < oldestAcked) break
+      if (!isIn(packet, ranges, rangeCount)) continue
+      this.#remembered[i % REMEMBERED] = -1
       late += 1
       this.reorderingPackets = Math.min(
         REORDERING_MAX_PACKETS,
         Math.max(this.reorderingPackets, this.largestAcked - packet + 1),
       )
+      // The samples of the round trip are those of the newest packets, which overtook: the others take longer.
+      const roundTrips = (nowUs - this.#packets.sentTimeOf(packet)) / Math.max(this.#roundTripUs, 1)
+      this.timeThreshold = Math.max(this.timeThreshold, Math.min(roundTrips, TIME_THRESHOLD_MAX))
       this.#rearm(nowUs)
     }
     return late
@@ -112,17 +124,20 @@ export class LossDetector {
   /** Another path: what was late there says nothing here. */
   reset(): void {
     this.reorderingPackets = REORDERING_MIN_PACKETS
+    this.timeThreshold = TIME_THRESHOLD_MIN
     this.lossTimeUs = Number.POSITIVE_INFINITY
     this.#remembered.fill(-1)
     this.#rememberedCount = 0
     this.#cleanUntilUs = Number.POSITIVE_INFINITY
   }
 
+  get #roundTripUs(): number {
+    return Math.max(this.#rtt.latestUs, this.#rtt.smoothedUs)
+  }
+
   #rearm(nowUs: number): void {
-    this.#cleanUntilUs =
-      this.reorderingPackets > REORDERING_MIN_PACKETS
-        ? nowUs + CLEAN_ROUNDS * this.#rtt.smoothedUs
-        : Number.POSITIVE_INFINITY
+    const isRaised = this.reorderingPackets > REORDERING_MIN_PACKETS || this.timeThreshold > TIME_THRESHOLD_MIN
+    this.#cleanUntilUs = isRaised ? nowUs + CLEAN_ROUNDS * this.#rtt.smoothedUs : Number.POSITIVE_INFINITY
   }
 }
 

@@ -38,6 +38,46 @@ describe('the pacer', () => {
     expect(sent).toBeLessThanOrEqual(60_000)
   })
 
+  test.each([
+    [100_000, 1],
+    [10_000_000, 8],
+    [125_000_000, 54],
+    [1_000_000_000, 54],
+  ])('at %i bytes a second a burst has at least %i packets, however often it is asked', (rate, least) => {
+    const pacer = new Pacer(0, Number.POSITIVE_INFINITY)
+    const bursts: number[] = []
+    for (let nowUs = 0; nowUs < 500_000; nowUs += 37) {
+      pacer.refill(nowUs, rate, DATAGRAM)
+      let packets = 0
+      for (; pacer.allows(DATAGRAM); packets++) pacer.onSent(DATAGRAM)
+      if (packets > 0) bursts.push(packets)
+    }
+    expect(Math.min(...bursts)).toBeGreaterThanOrEqual(least)
+    const sent = bursts.reduce((sum, packets) => sum + packets, 0) * DATAGRAM
+    expect(sent / (rate * 0.5)).toBeCloseTo(1, 0)
+  })
+
+  test('makes no large burst of time in which something else held packets back', () => {
+    const pacer = new Pacer(0, Number.POSITIVE_INFINITY)
+    const rate = 25_000_000
+    pacer.refill(0, rate, DATAGRAM)
+    expect(pacer.allows(DATAGRAM)).toBe(true)
+    pacer.onSent(DATAGRAM)
+    // The window was closed for 50 ms.
+    pacer.refill(50_000, rate, DATAGRAM)
+    let sent = 0
+    for (; pacer.allows(DATAGRAM); sent += DATAGRAM) pacer.onSent(DATAGRAM)
+    expect(sent).toBeLessThanOrEqual(rate * 0.002)
+  })
+
+  test('tells whether it is the limit that holds packets back', () => {
+    const pacer = new Pacer(0, 50_000)
+    pacer.refill(0, 100_000, DATAGRAM)
+    expect(pacer.isLimited).toBe(true)
+    pacer.refill(0, 40_000, DATAGRAM)
+    expect(pacer.isLimited).toBe(false)
+  })
+
   test('never passes the limit', () => {
     const pacer = new Pacer(0, 50_000)
     pacer.refill(0, 1e9, DATAGRAM)

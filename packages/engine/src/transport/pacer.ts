@@ -13,8 +13,12 @@ const LATENESS_US = 4000
 const BURST_PACKETS = 10
 const BURST_PACKETS_MIN = 2
 const BURST_PACKETS_MAX_US = 10_000
-/** A wait is at least this long, so that one wake-up sends more than one packet. */
+/**
+ * A burst begins when it is worth this time of the rate, but no more than one train carries: what is sent leaves in
+ * trains at high rates, however often acknowledgements look in, and in single packets at low ones.
+ */
 const QUANTUM_US = 1000
+const QUANTUM_MAX_BYTES = 65_536
 
 export class Pacer {
   #tokensBytes = Number.POSITIVE_INFINITY
@@ -22,6 +26,8 @@ export class Pacer {
   #rate = Number.POSITIVE_INFINITY
   #capacityBytes = Number.POSITIVE_INFINITY
   #limit: number
+  /** Whether a burst is under way. */
+  #isBursting = false
 
   constructor(nowUs: number, limit: number) {
     this.#lastUs = nowUs
@@ -54,16 +60,25 @@ export class Pacer {
         BURST_PACKETS * datagramBytes,
         Math.max(BURST_PACKETS_MIN * datagramBytes, perUs * BURST_PACKETS_MAX_US),
       )
-      this.#capacityBytes = Math.max(perUs * (BURST_US + LATENESS_US), packets)
+      // Only who waits for the timer can lose time by it: a window that opens again makes no larger burst.
+      const heldUs = this.#isBursting ? BURST_US : BURST_US + LATENESS_US
+      this.#capacityBytes = Math.max(perUs * heldUs, packets)
       const elapsedUs = Math.max(0, nowUs - this.#lastUs)
       this.#tokensBytes = Math.min(this.#capacityBytes, this.#tokensBytes + elapsedUs * perUs)
     }
     this.#lastUs = Math.max(this.#lastUs, nowUs)
   }
 
+  /** Whether it is the fixed limit that holds packets back, rather than the controller. */
+  get isLimited(): boolean {
+    return this.#rate === this.#limit && this.#rate !== Number.POSITIVE_INFINITY
+  }
+
   /** Whether a packet may leave now. */
   allows(sizeBytes: number): boolean {
-    return this.#tokensBytes >= Math.min(sizeBytes, this.#capacityBytes)
+    const wanted = this.#isBursting ? Math.min(sizeBytes, this.#capacityBytes) : this.#quantum(sizeBytes)
+    this.#isBursting = this.#tokensBytes >= wanted
+    return this.#isBursting
   }
 
   onSent(sizeBytes: number): void {
@@ -73,8 +88,13 @@ export class Pacer {
   /** When a packet that is not allowed now will be, a quantum's worth of them if possible. Later than `nowUs`. */
   nextUs(nowUs: number, sizeBytes: number): number {
     const perUs = this.#rate / 1e6
-    const wanted = Math.min(this.#capacityBytes, Math.max(sizeBytes, perUs * QUANTUM_US))
-    const missing = wanted - this.#tokensBytes
+    const missing = this.#quantum(sizeBytes) - this.#tokensBytes
     return missing > 0 ? nowUs + Math.max(1, Math.ceil(missing / perUs) + 1) : nowUs + 1
+  }
+
+  /** Bytes that begin a burst. */
+  #quantum(sizeBytes: number): number {
+    const quantum = Math.min((this.#rate / 1e6) * QUANTUM_US, QUANTUM_MAX_BYTES)
+    return Math.min(this.#capacityBytes, Math.max(sizeBytes, quantum))
   }
 }

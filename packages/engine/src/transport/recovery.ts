@@ -59,7 +59,7 @@ export class Recovery {
     )
     this.#ptoBaseUs = nowUs
     if (this.probesToSend > 0) this.probesToSend -= 1
-    this.#controller.onSent(nowUs, sizeBytes, this.bytesInFlight)
+    this.#controller.onSent(nowUs, sizeBytes, this.bytesInFlight, rate.isAppLimited)
   }
 
   /**
@@ -123,6 +123,7 @@ export class Recovery {
     sample.isAppLimited = deliveryRate.isSampleAppLimited
     sample.lostSinceSentBytes = this.bytesLost - newestLostBytes
     this.#controller.onAck(sample)
+    if (this.#controller.isHoldingBack) deliveryRate.onAppLimited(this.bytesInFlight)
     return true
   }
 

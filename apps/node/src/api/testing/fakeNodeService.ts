@@ -36,6 +36,7 @@ export const fakeView = (transferId: string, changes: Partial<TransferView> = {}
   capacity: 1,
   receiversWanted: 1,
   limit: null,
+  profile: null,
   rendezvous: null,
   session: null,
   chunkCount: 1,

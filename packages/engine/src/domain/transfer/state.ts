@@ -5,6 +5,7 @@
  * is derived (`states.ts`).
  */
 import type { ErrorCode } from '@godwit/protocol/errors'
+import type { Profile } from '@godwit/protocol/profile'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 
@@ -83,6 +84,8 @@ export interface Run {
   readonly receiversWanted: number
   /** Bytes a second, or null for no limit. */
   readonly limit: number | null
+  /** How what is sent shares the path with others, or null for the default. */
+  readonly profile: Profile | null
   readonly acceptsAtOnce: boolean
   /** Undefined on a receiver until something is offered. */
   readonly contents?: Contents

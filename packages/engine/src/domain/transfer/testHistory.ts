@@ -35,6 +35,7 @@ export const enqueuedSend = (options: Partial<DataOf<'TransferEnqueued'>> = {}):
     capacity: 1,
     receiversWanted: 1,
     limit: null,
+    profile: null,
     acceptsAtOnce: false,
     ...contents,
     ...options,

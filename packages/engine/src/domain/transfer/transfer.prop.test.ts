@@ -95,7 +95,7 @@ const enqueue = fc
   })
   .map(({ role, receiversWanted }): TransferCommand => {
     const what = role === 'sender' ? contents : { fileCount: 0, totalBytes: 0, chunkCount: 0 }
-    const rest = { submissionId: 's', capacity: 2, limit: null, acceptsAtOnce: false }
+    const rest = { submissionId: 's', capacity: 2, limit: null, profile: null, acceptsAtOnce: false }
     return { type: 'enqueue', role, receiversWanted, ...rest, ...what }
   })
 

@@ -59,6 +59,7 @@ describe('enqueueing', () => {
       capacity: 1,
       receiversWanted: 1,
       limit: null,
+      profile: null,
       acceptsAtOnce: false,
       ...contents,
     } as const

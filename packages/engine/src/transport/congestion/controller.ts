@@ -56,7 +56,10 @@ export interface CongestionController {
   readonly cwndBytes: number
   /** Bytes a second at which packets should leave; Infinity where the controller does not care. */
   pacingRate(smoothedRttUs: number): number
-  onSent(nowUs: number, sizeBytes: number, inFlightBytes: number): void
+  /** Whether little is sent on purpose: what is measured of it says nothing about the path's rate. */
+  readonly isHoldingBack: boolean
+  /** @param inFlightBytes - this packet included. */
+  onSent(nowUs: number, sizeBytes: number, inFlightBytes: number, isAppLimited: boolean): void
   onAck(sample: AckSample): void
   onLoss(sample: LossSample): void
   /** So many packets that were reported lost have arrived after all. */

@@ -59,6 +59,10 @@ export class Cubic implements CongestionController {
     return this.#cwndBytes
   }
 
+  get isHoldingBack(): boolean {
+    return false
+  }
+
   get isSlowStart(): boolean {
     return this.#cwndBytes < this.#ssthreshBytes
   }
