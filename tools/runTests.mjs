@@ -15,8 +15,8 @@ const HELP = `Usage: ./test [unit | e2e] [PATTERN...]
   ./test e2e        the repository's own tests and the end-to-end tests only
   ./test PATTERN    the tests in files whose path contains PATTERN, of both kinds
 
-End-to-end tests in network namespaces need root, ip and nft. Where these are missing the tests are counted as skipped;
-with CI=true they fail instead.`
+End-to-end tests in network namespaces need root, ip and nft, those of the web page need Chromium. Where these are missing
+the tests are counted as skipped; with CI=true they fail instead.`
 
 /** @typedef {{ name: string, passed: number, failed: number, skipped: number }} Outcome */
 

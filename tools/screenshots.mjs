@@ -62,17 +62,17 @@ async function main() {
     for (const path of [out, photos]) mkdirSync(path)
     for (let index = 1; index <= 12; index += 1)
       emptyFile(join(photos, `field-${index}.jpg`), 3 * MIB + index * 100_000)
-    writeFileSync(join(folder, '夏の手紙.txt'), 'letter')
+    writeFileSync(join(folder, 'Übergabe – letzte Fassung.txt'), 'letter')
     const desktop = { width: 1100, height: 760, colorScheme: /** @type {const} */ ('light') }
 
-    const film = send(sender, [emptyFile(join(folder, 'Wadden Sea.mkv'), 700 * MIB), '--limit', '20MB/s'])
+    const film = send(sender, [emptyFile(join(folder, 'Wadden Sea.mkv'), 700 * MIB), '--limit', '12MB/s'])
     const from = await open(sender, { ...desktop, height: 560 })
     await from.getByRole('link', { name: 'Wadden Sea.mkv' }).click()
     await from.getByRole('heading', { name: 'Tell the receiver this code' }).waitFor()
     await shoot(from, 'code')
 
     godwit(receiver, ['receive', '--code-stdin', '--output', out, '--detach', '--yes'], `${film.code}\n`)
-    const letters = send(sender, [join(folder, '夏の手紙.txt')])
+    const letters = send(sender, [join(folder, 'Übergabe – letzte Fassung.txt')])
     godwit(receiver, ['receive', '--code-stdin', '--output', out, '--yes'], `${letters.code}\n`)
     const offered = send(sender, [photos, '--receivers', '3'])
     const to = await open(receiver, { width: 390, height: 800, colorScheme: 'dark' })
@@ -90,8 +90,11 @@ async function main() {
 
     await from.setViewportSize({ width: desktop.width, height: 1050 })
     await from.getByRole('link', { name: 'Wadden Sea.mkv' }).click()
-    const half = from.locator('.transfer-head [role=progressbar][aria-valuenow^="4"]')
-    await half.waitFor({ timeout: 60_000 })
+    await from.waitForFunction(
+      'Number(document.querySelector(".transfer-head [role=progressbar]")?.getAttribute("aria-valuenow")) >= 40',
+      undefined,
+      { timeout: 120_000 },
+    )
     await shoot(from, 'transfer')
   } finally {
     await browser.close()

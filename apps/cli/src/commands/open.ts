@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '@godwit/protocol/errors'
 import { TICKET_TTL_MS } from '@godwit/protocol/limits'
+import { readNodeFile } from '../dataDir.js'
 import { printable } from '../render/printable.js'
 import type { CommandContext, JsonOption, RegisterCommand } from './command.js'
 import { JSON_OPTION, outputOf } from './command.js'
@@ -57,8 +58,9 @@ const run = async (context: CommandContext, options: OpenOptions): Promise<numbe
   const output = outputOf(context, options)
   const { io, session } = context
   const { status } = await session.open()
+  const address = readNodeFile(session.dataDir)?.url ?? status.address
   const { ticket } = await session.call((client) => client.page.issueTicket.mutate())
-  const url = `${status.address}/#ticket=${ticket}`
+  const url = `${address}/#ticket=${ticket}`
   if (options.printUrl === true) {
     output.result({ type: 'page.url' as const, url, validSeconds: TICKET_TTL_MS / 1000 }, () => url)
     if (!output.isJson) output.say('The link is good once, within a minute.')
@@ -69,10 +71,7 @@ const run = async (context: CommandContext, options: OpenOptions): Promise<numbe
   try {
     const isStarted = await startBrowser(file, io.env)
     if (isStarted && (await signedIn(context, ticket))) {
-      output.result(
-        { type: 'page.opened' as const, address: status.address },
-        () => 'The page is open in your browser.',
-      )
+      output.result({ type: 'page.opened' as const, address }, () => 'The page is open in your browser.')
       return EXIT.ok
     }
   } finally {
@@ -81,7 +80,7 @@ const run = async (context: CommandContext, options: OpenOptions): Promise<numbe
   if (io.interrupt.aborted) return EXIT.interrupted
   // The first link may have been seen by whatever did not open it.
   const { ticket: another } = await session.call((client) => client.page.issueTicket.mutate())
-  const link = `${status.address}/#ticket=${another}`
+  const link = `${address}/#ticket=${another}`
   output.result(
     { type: 'page.url' as const, url: link, validSeconds: TICKET_TTL_MS / 1000 },
     () => `No browser could be opened here. Open this link within a minute, it is good once:\n${printable(link)}`,
