@@ -86,6 +86,7 @@ async function main() {
     await from.setViewportSize({ width: desktop.width, height: 560 })
     await from.getByRole('navigation').getByRole('link', { name: 'Transfers' }).click()
     await from.getByText('On its way').waitFor()
+    await from.mouse.move(0, 0)
     await shoot(from, 'list')
 
     await from.setViewportSize({ width: desktop.width, height: 1050 })
@@ -95,6 +96,8 @@ async function main() {
       undefined,
       { timeout: 120_000 },
     )
+    await from.getByRole('img', { name: /of 700 chunks arrived/ }).waitFor()
+    await from.getByText('Accepted.').waitFor()
     await shoot(from, 'transfer')
   } finally {
     await browser.close()

@@ -1,7 +1,7 @@
 /** The live list of transfers: a state that each message of the stream moves on, and the hook that keeps it. */
 import type { ListChange, TransferView } from '@godwit/protocol/api'
 import { useSubscription } from '@trpc/tanstack-react-query'
-import { useState } from 'react'
+import { startTransition, useState } from 'react'
 import { api } from '../api/api'
 import { useLinkOf } from '../api/useLinkOf'
 import { isOver } from '../ui/words'
@@ -42,7 +42,8 @@ export const useTransferList = (): TransferList => {
       {
         onData: ({ data }) => {
           last = applyChange(last, data)
-          setList(last)
+          // Drawn in small steps: many rows change at once, and the page stays at hand.
+          startTransition(() => setList(last))
         },
       },
     ),

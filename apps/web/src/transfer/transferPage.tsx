@@ -128,13 +128,13 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
       )}
 
       <ReceiverRows view={view} details={details} history={history} />
-      {(hasMoved || view.bytesDone > 0) && (
+      {hasMoved && (
         <div className="columns">
           <ChunkMap history={history} revision={revision} isComplete={view.state === 'completed'} />
           <FlowChart history={history} revision={revision} />
         </div>
       )}
-      <Timeline history={history} />
+      {history.version > 0 ? <Timeline history={history} /> : <Loading what="Reading what happened …" />}
     </article>
   )
 }

@@ -5,12 +5,14 @@
 import type { EventLine, TransferDetails, TransferView } from '@godwit/protocol/api'
 import { useQuery } from '@tanstack/react-query'
 import { useSubscription } from '@trpc/tanstack-react-query'
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { startTransition, useCallback, useDeferredValue, useEffect, useRef, useState } from 'react'
 import { api, queryClient } from '../api/api'
 import { useLinkOf } from '../api/useLinkOf'
 import { TransferHistory } from './history'
 
 const REFRESH_EVERY_MS = 250
+/** Milliseconds for the first events, which come all at once. */
+const FIRST_AFTER_MS = 30
 /** Events folded before the page may do something else. */
 const EVENTS_AT_ONCE = 500
 
@@ -34,7 +36,7 @@ export const useTransfer = (transferId: string): LiveTransfer => {
   const flush = useCallback(() => {
     const events = pending.current.splice(0, EVENTS_AT_ONCE)
     history.take(events)
-    setRevision(history.revision)
+    startTransition(() => setRevision(history.revision))
     timer.current = pending.current.length > 0 ? setTimeout(flush, 0) : undefined
     if (timer.current !== undefined) return
     void queryClient.invalidateQueries({ queryKey: api.transfers.get.queryKey({ transferId }) })
@@ -50,11 +52,12 @@ export const useTransfer = (transferId: string): LiveTransfer => {
       {
         onData: ({ data }) => {
           pending.current.push(data)
-          timer.current ??= setTimeout(flush, REFRESH_EVERY_MS)
+          timer.current ??= setTimeout(flush, history.version === 0 ? FIRST_AFTER_MS : REFRESH_EVERY_MS)
         },
       },
     ),
   )
   useLinkOf(subscription.status)
-  return { view: view.data, details: details.data, history, revision, error: view.error ?? undefined }
+  const shown = useDeferredValue(view.data)
+  return { view: shown, details: details.data, history, revision, error: view.error ?? undefined }
 }
