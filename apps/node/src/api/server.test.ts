@@ -364,7 +364,20 @@ describe('the page', () => {
     expect((await ask({ path: '/', headers: { ...open, host: 'evil.test' } })).status).toBe(421)
   })
 
-  test('the API behind it stays closed without a token', async () => {
+  test('the API behind it stays closed without a token, however its address is written', async () => {
+    for (const path of [
+      '/trpc/node.status',
+      '/%74rpc/node.status',
+      '/trpc%2Fnode.status',
+      '//trpc/node.status',
+      '/./trpc/node.status',
+    ]) {
+      const answer = await ask({ path, headers: open })
+      expect([401, 404], path).toContain(answer.status)
+      expect(answer.body).not.toContain('node.status')
+    }
+    expect((await ask({ path: '/%74rpc/node.status', headers: open })).status).toBe(401)
+    expect((await ask({ path: '/trpc/', headers: open })).status).toBe(401)
     expect((await ask({ headers: open })).status).toBe(401)
     expect(
       (await ask({ method: 'POST', path: '/trpc/node.stop', headers: { ...open, 'content-type': 'application/json' } }))

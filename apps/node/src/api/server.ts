@@ -9,7 +9,7 @@ import type { FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import Fastify from 'fastify'
 import type { PageFiles } from '../page/pageFiles.js'
-import { PIECE_CONTENT_TYPE, registerPageRoutes, SESSION_PATH, SPOOL_PATH } from '../page/pageRoutes.js'
+import { PAGE_ROUTE, PIECE_CONTENT_TYPE, PIECE_ROUTE, registerPageRoutes, SESSION_PATH } from '../page/pageRoutes.js'
 import type { Spool } from '../page/spool.js'
 import { Tickets } from '../page/tickets.js'
 import type { NodeService } from '../service.js'
@@ -60,12 +60,9 @@ const unauthorizedBody = (reason: string) => {
   return { error: { message: reason, code: RPC_UNAUTHORIZED, data: { godwit } } }
 }
 
-const askedBy = (method: string, url: string): Asked => {
-  const path = url.split('?', 1)[0] ?? url
-  if (path === SESSION_PATH && method === 'POST') return 'signIn'
-  const isPage = (method === 'GET' || method === 'HEAD') && path !== PREFIX && !path.startsWith(`${PREFIX}/`)
-  return isPage ? 'page' : 'api'
-}
+/** By the route that was found, not by the text of the address: `/%74rpc` leads where `/trpc` does. */
+const askedBy = (route: string | undefined): Asked =>
+  route === PAGE_ROUTE ? 'page' : route === SESSION_PATH ? 'signIn' : 'api'
 
 const isJson = (contentType: string | undefined): boolean =>
   contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
@@ -90,7 +87,8 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
-    const asked = page === undefined ? 'api' : askedBy(request.method, request.url)
+    const { url: route } = request.routeOptions
+    const asked = askedBy(route)
     const refusal = refusalOf(request.headers, { port, token: options.token, now: Date.now() }, asked)
     if (refusal !== undefined) {
       // No keep-alive for strangers, and nothing of their body is read.
@@ -102,7 +100,7 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
     reply.header('godwit-version', options.version)
     // JSON only: a form or plain text is what another site's page may send without asking first.
     const type = request.headers['content-type']
-    const isPiece = request.method === 'PUT' && request.url.startsWith(SPOOL_PATH) && type === PIECE_CONTENT_TYPE
+    const isPiece = route === PIECE_ROUTE && type === PIECE_CONTENT_TYPE
     if (request.method !== 'GET' && request.method !== 'HEAD' && !isJson(type) && !isPiece) {
       return reply.code(415).send(bodyOf('only application/json is read'))
     }

@@ -16,7 +16,9 @@ import type { Spool } from './spool.js'
 import type { Tickets } from './tickets.js'
 
 export const SESSION_PATH = '/session'
-export const SPOOL_PATH = '/spool/'
+export const PIECE_ROUTE = '/spool/:spoolId'
+/** The page's files, for GET and HEAD. */
+export const PAGE_ROUTE = '/*'
 /** The only content type beside JSON, and for pieces alone: no form of another site can send it. */
 export const PIECE_CONTENT_TYPE = 'application/octet-stream'
 
@@ -52,7 +54,7 @@ export const registerPageRoutes = (app: FastifyInstance, options: PageRoutesOpti
   )
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
 
-  app.get('/*', (request, reply) => {
+  app.get(PAGE_ROUTE, (request, reply) => {
     const file = pageFileFor(files, request.url.split('?', 1)[0] ?? '/')
     if (file === undefined) return reply.callNotFound()
     return reply.header('content-security-policy', PAGE_POLICY).type(file.contentType).send(file.body)
@@ -64,21 +66,17 @@ export const registerPageRoutes = (app: FastifyInstance, options: PageRoutesOpti
     return reply.send(issuePageToken(options.token, options.now()))
   })
 
-  app.put<{ Params: { spoolId: string } }>(
-    `${SPOOL_PATH}:spoolId`,
-    { bodyLimit: SPOOL_PIECE_BYTES },
-    async (request, reply) => {
-      const query = pieceQuery.safeParse(request.query)
-      if (!query.success || !Buffer.isBuffer(request.body)) {
-        return refuse(reply, { code: 'ERR_USAGE', detail: 'this is not a piece of a file' })
-      }
-      const { path, offset, mtime } = query.data
-      const piece = { path, offset, bytes: request.body, endsWithMtime: mtime }
-      const written = await spool.write(request.params.spoolId, piece)
-      if (!written.ok) return refuse(reply, written.failure)
-      return reply.code(written.value.isTaken ? 200 : 409).send({ size: written.value.size })
-    },
-  )
+  app.put<{ Params: { spoolId: string } }>(PIECE_ROUTE, { bodyLimit: SPOOL_PIECE_BYTES }, async (request, reply) => {
+    const query = pieceQuery.safeParse(request.query)
+    if (!query.success || !Buffer.isBuffer(request.body)) {
+      return refuse(reply, { code: 'ERR_USAGE', detail: 'this is not a piece of a file' })
+    }
+    const { path, offset, mtime } = query.data
+    const piece = { path, offset, bytes: request.body, endsWithMtime: mtime }
+    const written = await spool.write(request.params.spoolId, piece)
+    if (!written.ok) return refuse(reply, written.failure)
+    return reply.code(written.value.isTaken ? 200 : 409).send({ size: written.value.size })
+  })
 }
 
 const parseJson = (body: unknown): unknown => {
