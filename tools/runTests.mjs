@@ -21,8 +21,8 @@ const HELP = `Usage: ./test [unit | e2e | sim | chaos] [PATTERN...]
   ./test chaos      ${CHAOS_RUNS} transfers between real nodes under faults: npm run chaos -- --help
   ./test PATTERN    the tests in files whose path contains PATTERN, of both kinds
 
-End-to-end tests in network namespaces need root, ip and nft. Where these are missing the tests are counted as skipped;
-with CI=true they fail instead.`
+End-to-end tests in network namespaces need root, ip and nft, those of the web page need Chromium. Where these are missing
+the tests are counted as skipped; with CI=true they fail instead.`
 
 /** Simulated transfers of one run. */
 const SEEDS = 300

@@ -1,5 +1,6 @@
 /**
- * The build: `tsc -b` over every package, skipped while no source has changed since the last one that succeeded.
+ * The build: `tsc -b` over every package, then the web page, skipped while no source has changed since the last one that
+ * succeeded.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
@@ -8,7 +9,9 @@ import { stepEnvironment } from './paths.mjs'
 import { run, StepFailure } from './step.mjs'
 
 const TIMEOUT_MS = 10 * 60_000
-const ENTRY = join('apps', 'cli', 'dist', 'main.js')
+const ENTRIES = [join('apps', 'cli', 'dist', 'main.js'), join('apps', 'web', 'dist', 'page', 'index.html')]
+/** Files beside `src` that a workspace's build reads. */
+const BUILD_FILES = ['package.json', 'tsconfig.json', 'vite.config.ts', 'index.html']
 
 /**
  * Names the state of all sources by path, size and modification time; the time of a build, not of reading every byte.
@@ -33,23 +36,25 @@ export function buildStamp(root) {
     add(join(root, file))
   for (const group of ['packages', 'apps']) {
     for (const name of readdirSync(join(root, group))) {
-      add(join(root, group, name, 'package.json'))
-      add(join(root, group, name, 'tsconfig.json'))
+      for (const file of BUILD_FILES) add(join(root, group, name, file))
       walk(join(root, group, name, 'src'))
+      walk(join(root, group, name, 'public'))
     }
   }
   return hash.digest('hex')
 }
 
 /** @param {string} root */
-export const isBuilt = (root) => existsSync(join(root, ENTRY))
+export const isBuilt = (root) => ENTRIES.every((entry) => existsSync(join(root, entry)))
 
 /** @param {string} root @param {string} logFile @param {boolean} checksTypes */
 export async function build(root, logFile, checksTypes) {
   const args = [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', '--pretty', 'false']
   if (!checksTypes) args.push('--noCheck')
   const options = { cwd: root, env: stepEnvironment(root), logFile, timeoutMs: TIMEOUT_MS }
-  if (await run(process.execPath, args, options)) return
+  const vite = [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build']
+  const pageOptions = { ...options, cwd: join(root, 'apps', 'web') }
+  if ((await run(process.execPath, args, options)) && (await run(process.execPath, vite, pageOptions))) return
   throw new StepFailure(
     'The build failed.',
     'The lines above name the place in the sources; mend it, then run this again.',

@@ -8,6 +8,7 @@ import { registerDoctor } from './commands/doctor.js'
 import { registerEvents } from './commands/events.js'
 import { registerList } from './commands/list.js'
 import { registerNode } from './commands/node.js'
+import { registerOpen } from './commands/open.js'
 import { registerReceive } from './commands/receive.js'
 import { registerRendezvous } from './commands/rendezvous.js'
 import { registerSend } from './commands/send.js'
@@ -51,6 +52,7 @@ const createProgram = (
     registerList,
     registerEvents,
     registerWatch,
+    registerOpen,
     registerDemo,
     registerDoctor,
     registerNode,

@@ -17,6 +17,7 @@ import { createQueues } from '@godwit/redis/queues'
 import { openTransferLog } from '@godwit/redis/transferLog'
 import { startWorkers } from '@godwit/redis/workers'
 import type { Logger } from 'pino'
+import { readApiPort, writeApiPort } from './api/apiPort.js'
 import { createApiServer } from './api/server.js'
 import { type NodeConfig, transferDirOf, VERSION } from './config.js'
 import { createHandshakeCrypto } from './crypto/handshakeCrypto.js'
@@ -31,6 +32,8 @@ import { writePrivateFile } from './lifecycle/privateFile.js'
 import { loadOrCreateToken } from './lifecycle/token.js'
 import { RealNodeService } from './nodeService.js'
 import { OwnRendezvousHost } from './ownRendezvousHost.js'
+import { readPageFiles } from './page/pageFiles.js'
+import { Spool } from './page/spool.js'
 import { TransferRecords } from './records/transferRecord.js'
 import { RendezvousClient } from './rendezvous/rendezvousClient.js'
 import { RunManager } from './runs/runManager.js'
@@ -248,13 +251,18 @@ const assemble = async (
   logWatch.start()
   const openTimer = setTimeout(() => slots.open(), QUEUE_OPENS_AFTER_MS)
 
+  const spool = new Spool({ dir: join(dataDir, 'spool'), records })
+  const preferredPort = readApiPort(dataDir)
   const api = createApiServer({
     service,
     token: loadOrCreateToken(dataDir),
     version: VERSION,
+    page: { files: readPageFiles(), spool },
+    ...(preferredPort === undefined ? {} : { preferredPort }),
     onBug: (error, path) => logger.error({ err: error, path }, 'a bug behind the API'),
   })
-  const { url } = await api.start()
+  const { url, port } = await api.start()
+  writeApiPort(dataDir, port)
   writeNodeFile(dataDir, {
     pid: process.pid,
     supervisorPid: supervisorPidFrom(process.env),
@@ -266,7 +274,8 @@ const assemble = async (
 
   let lastUsedAt = performance.now()
   const idleTimer = setInterval(() => {
-    if (runs.active.some(({ isIdle }) => !isIdle)) lastUsedAt = performance.now()
+    if (api.isInUse || runs.active.some(({ isIdle }) => !isIdle)) lastUsedAt = performance.now()
+    spool.sweep().catch((error) => logger.warn({ err: error }, 'the spool could not be cleaned up'))
     if (performance.now() - lastUsedAt < NODE_IDLE_EXIT_MS || !store.isReady) return
     logger.info('nothing is left to do: the node leaves')
     void stop()

@@ -5,7 +5,16 @@ import type { PauseReason } from '@godwit/engine/domain/transfer/state'
 import type { EventStore } from '@godwit/engine/ports/eventStore'
 import type { ProjectionStore } from '@godwit/engine/ports/projectionStore'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
-import type { Doctor, EnqueuedLine, EventLine, NodeSettings, NodeStatus, TransferView } from '@godwit/protocol/api'
+import type {
+  Doctor,
+  EnqueuedLine,
+  EventLine,
+  ListChange,
+  NodeSettings,
+  NodeStatus,
+  TransferDetails,
+  TransferView,
+} from '@godwit/protocol/api'
 import { displayName } from '@godwit/protocol/displayName'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
@@ -20,8 +29,9 @@ import type { SecretStore } from './secrets/secretStore.js'
 import type { NodeService } from './service.js'
 import { codeOf } from './transfers/codeOf.js'
 import { checkSchedule, type EnqueueDeps, type Enqueued, enqueueReceive, enqueueSend } from './transfers/enqueue.js'
-import { eventLineOf, transferViewOf } from './transfers/lines.js'
+import { eventLineOf, lastLineOf, offeredLineOf, transferViewOf } from './transfers/lines.js'
 import type { TransferLog } from './transfers/transferLog.js'
+import { watchList } from './transfers/watchList.js'
 import { watchTransfer } from './transfers/watchTransfer.js'
 
 /** Milliseconds that `enqueueSend` waits for the room, whose nameplate the code needs. */
@@ -191,6 +201,43 @@ export class RealNodeService implements NodeService {
   async get(transferId: string): Promise<Result<TransferView>> {
     const projection = await this.#projection(transferId)
     return projection.ok ? ok(transferViewOf(projection.value, this.#deps.records)) : projection
+  }
+
+  async details(transferId: string): Promise<Result<TransferDetails>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const { records, secrets } = this.#deps
+    const record = records.get(transferId)
+    const { transfer } = projection.value
+    const isReceiver = record?.role === 'receiver'
+    const read = record?.role === 'sender' && record.ended === null ? await secrets.read(transferId) : undefined
+    if (read?.ok === false) return read
+    const code = read === undefined || record === undefined ? undefined : codeOf(projection.value, read.value, record)
+    const hasOffer = isReceiver && transfer.status !== 'none' && transfer.run.contents !== undefined
+    const last = lastLineOf(projection.value, records)
+    return ok({
+      type: 'transfer.details',
+      code: code ?? null,
+      verification: record?.receiverWords ?? {},
+      offer: hasOffer ? offeredLineOf(projection.value, records) : null,
+      result: last?.type === 'transfer.completed' ? last : null,
+    })
+  }
+
+  watchList(signal: AbortSignal): AsyncIterable<ListChange> {
+    const { events, records, isLogReady } = this.#deps
+    return watchList(
+      {
+        ids: () => records.ids(),
+        version: (id) => events.version(id),
+        view: async (id) => {
+          const view = await this.get(id)
+          return view.ok ? view.value : undefined
+        },
+        isReady: isLogReady,
+      },
+      signal,
+    )
   }
 
   async events(transferId: string, fromVersion: number): Promise<Result<readonly EventLine[]>> {

@@ -8,8 +8,10 @@ import type {
   EventLine,
   enqueueReceiveInput,
   enqueueSendInput,
+  ListChange,
   NodeSettings,
   NodeStatus,
+  TransferDetails,
   TransferView,
   WatchLine,
 } from '@godwit/protocol/api'
@@ -46,6 +48,10 @@ export interface NodeService {
   /** Newest first. */
   list(): Promise<Result<readonly TransferView[]>>
   get(transferId: string): Promise<Result<TransferView>>
+  /** The code, the offer and the files that stand under their names, as far as there are such. */
+  details(transferId: string): Promise<Result<TransferDetails>>
+  /** All transfers, then each that changes, at most 4 messages a second. Ends when `signal` aborts. */
+  watchList(signal: AbortSignal): AsyncIterable<ListChange>
   /** The log's events from `fromVersion` (1 is the first). */
   events(transferId: string, fromVersion: number): Promise<Result<readonly EventLine[]>>
   /** Past and coming events, until the transfer is removed or `signal` aborts. */

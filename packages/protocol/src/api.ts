@@ -207,6 +207,54 @@ export const failedLineSchema = z.object({
 })
 export type FailedLine = z.infer<typeof failedLineSchema>
 
+/** What a page shows of a transfer beside its view: fields are null where there is nothing to tell (yet). */
+export const transferDetailsSchema = z.object({
+  type: z.literal('transfer.details'),
+  /** On a sender whose room is open: what the receiver types. */
+  code: z.string().nullable(),
+  /** On a sender: the words that each receiver is shown, by its id. The same on both sides unless somebody sits between. */
+  verification: z.record(z.string(), z.string()),
+  /** On a receiver, once the sender's list is known. */
+  offer: offeredLineSchema.nullable(),
+  /** When it is completed. */
+  result: completedLineSchema.nullable(),
+})
+export type TransferDetails = z.infer<typeof transferDetailsSchema>
+
+/** One message of the live list: transfers that are new or have changed, and ids of those that were removed. */
+export const listChangeSchema = z.object({
+  type: z.literal('list.change'),
+  /** The list begins anew with this message: what a client holds from before is outdated. */
+  isFresh: z.boolean(),
+  /** The list is complete with this message; before it a long list is on its way. */
+  isCaughtUp: z.boolean(),
+  changed: z.array(transferViewSchema),
+  removed: z.array(transferIdSchema),
+})
+export type ListChange = z.infer<typeof listChangeSchema>
+
+/** A folder on the node's machine. */
+export const folderListingSchema = z.object({
+  type: z.literal('folder'),
+  path: z.string(),
+  /** The folder above; null at the top. */
+  parent: z.string().nullable(),
+  isWritable: z.boolean(),
+  entries: z.array(z.object({ name: z.string(), path: z.string(), kind: z.enum(['file', 'folder']), size: count })),
+  /** There are more entries than are listed. */
+  isCut: z.boolean(),
+})
+export type FolderListing = z.infer<typeof folderListingSchema>
+
+/** What a page shows at the node's `POST /session`, and gets. */
+export const sessionInput = z.object({ ticket: z.string().regex(/^[A-Za-z0-9_-]{43}$/) })
+export const sessionSchema = z.object({ token: z.string(), expiresAt: z.number() })
+export type PageSession = z.infer<typeof sessionSchema>
+
+export const spoolIdSchema = z.string().regex(/^sp[a-z2-7]{16}$/)
+/** What is sent from a spool: everything of a send but its paths. */
+export const spoolSendInput = enqueueSendInput.omit({ paths: true }).extend({ spoolId: spoolIdSchema })
+
 /** One event of the log as `events` prints it. */
 export const eventLineSchema = z.object({
   type: z.literal('event'),

@@ -302,6 +302,24 @@ export const ERRORS = {
     'UNAUTHORIZED',
     false,
   ),
+  ERR_LINK_USED: entry(
+    'This link was used already, or it is older than a minute. Run godwit open for a new one.',
+    'setUp',
+    'UNAUTHORIZED',
+    false,
+  ),
+  ERR_SPOOL_GONE: entry(
+    'The files that were added are not on the node any more. Add them again.',
+    'localIo',
+    'NOT_FOUND',
+    false,
+  ),
+  ERR_PAGE_MISSING: entry(
+    'The web page has not been built. Run npm run build in the checkout of Godwit.',
+    'setUp',
+    'PRECONDITION_FAILED',
+    false,
+  ),
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -108,6 +108,8 @@ export const ROOM_MAX_JOINS = 20_000
 export const ROOM_MAX_DEPARTED = 256
 /** Milliseconds that a closed room is kept, so that whoever comes late is told that it was closed. */
 export const ROOM_CLOSED_TTL_MS = 3_600_000
+/** Receivers whose verification words a sender keeps: those that are served, and as many again. */
+export const RECEIVER_WORDS_MAX = 2 * ROOM_MAX_CAPACITY
 /** Milliseconds for a whole handshake, from admission to the last message. */
 export const HANDSHAKE_TIMEOUT_MS = 30_000
 /** Nameplates are drawn from 1 … this number. */
@@ -153,3 +155,28 @@ export const NODE_IDLE_EXIT_MS = 15 * 60_000
 export const PROGRESS_PER_SECOND_MAX = 4
 /** Bytes a second below which a limit is refused: a slower one would look like a hang. */
 export const LIMIT_MIN_BYTES_PER_SECOND = 1024
+
+// The local API and its page
+
+/** Milliseconds that a sign-in link of `godwit open` is good for. */
+export const TICKET_TTL_MS = 60_000
+/** Sign-in links that wait to be used; a further one drops the oldest. */
+export const TICKETS_MAX = 16
+/** Milliseconds that a signed-in page may go on without a new link. */
+export const PAGE_SESSION_MS = 7 * 86_400_000
+/** Bytes of one piece of a file that a page hands to its node: what the node holds in memory of it. */
+export const SPOOL_PIECE_BYTES = 4 * 1024 * 1024
+/** Pieces that are written at once, over all pages. */
+export const SPOOL_PIECES_AT_ONCE_MAX = 4
+/** Files that one drop on a page may hold. */
+export const SPOOL_FILES_MAX = 20_000
+/** Drops that are being handed over, or wait to be sent. */
+export const SPOOLS_MAX = 16
+/** Milliseconds without a new piece after which a drop that was never sent is deleted. */
+export const SPOOL_IDLE_MS = 60 * 60_000
+/** Milliseconds after which the files of a drop whose transfer failed are deleted; until then it can be retried. */
+export const SPOOL_FAILED_MS = 7 * 86_400_000
+/** Entries of a folder that a page is shown. */
+export const FOLDER_ENTRIES_MAX = 2000
+/** Transfers that one message of the live list carries. */
+export const LIST_BATCH_MAX = 200

@@ -30,7 +30,7 @@ interface ApiServer {
 }
 
 interface NodeSources {
-  createApiServer(options: { service: FakeService; token: string; version: string }): ApiServer
+  createApiServer(options: { service: FakeService; token: string; version: string; page: object }): ApiServer
   FakeNodeService: new () => FakeService
 }
 
@@ -68,7 +68,9 @@ export const createFakeNode = async (version: string): Promise<FakeNode> => {
     dataDir,
     service,
     async start() {
-      server = createApiServer({ service, token, version })
+      // A page to sign in to; nothing is dropped on it here.
+      const page = { files: new Map([['/index.html', { contentType: 'text/html', body: '' }]]), spool: undefined }
+      server = createApiServer({ service, token, version, page })
       const { url } = await server.start()
       const file = { pid: process.pid, supervisorPid: null, url, version, startedAt: '2026-01-02T03:04:05.000Z' }
       writeFileSync(join(dataDir, 'token'), `${token}\n`, { mode: 0o600 })

@@ -1,5 +1,7 @@
 import { request } from 'node:http'
+import { SPOOL_PIECE_BYTES } from '@godwit/protocol/limits'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Spool } from '../page/spool.js'
 import type { ApiServer } from './server.js'
 import { createApiServer } from './server.js'
 import { FakeNodeService } from './testing/fakeNodeService.js'
@@ -39,7 +41,14 @@ const ask = (options: Ask): Promise<Answer> =>
     const { hostname, port } = new URL(url)
     const headers = { authorization: `Bearer ${TOKEN}`, ...options.headers }
     const outgoing = request(
-      { hostname, port, method: options.method ?? 'GET', path: options.path ?? '/trpc/node.status', headers },
+      {
+        agent: false,
+        hostname,
+        port,
+        method: options.method ?? 'GET',
+        path: options.path ?? '/trpc/node.status',
+        headers,
+      },
       (incoming) => {
         let body = ''
         incoming.setEncoding('utf8')
@@ -296,5 +305,141 @@ describe('the event streams', () => {
     await server.stop()
     await closed
     expect(stream.socket.destroyed).toBe(true)
+  })
+})
+
+describe('the page', () => {
+  const html = Buffer.from('<!doctype html>')
+  const files = new Map([
+    ['/index.html', { contentType: 'text/html; charset=utf-8', body: html }],
+    ['/assets/a.js', { contentType: 'text/javascript; charset=utf-8', body: Buffer.from('1') }],
+  ])
+  /** Pieces are the spool's own tests'. */
+  const spool = new Spool({
+    dir: '/nowhere/spool',
+    records: { get: () => undefined, findBySubmission: () => undefined },
+  })
+  const open = { authorization: '' }
+
+  beforeEach(async () => {
+    await server.stop()
+    server = createApiServer({ service, token: TOKEN, version: '0.1.0', page: { files, spool } })
+    url = (await server.start()).url
+  })
+
+  const issue = async (): Promise<string> => {
+    const answer = await post('page.issueTicket', undefined)
+    return JSON.parse(answer.body).result.data.ticket
+  }
+  const signIn = (ticket: string, headers: Record<string, string> = {}) =>
+    ask({
+      method: 'POST',
+      path: '/session',
+      headers: { ...open, 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ ticket }),
+    })
+
+  test('its files are served without a token, under a policy that lets nothing else in', async () => {
+    for (const path of ['/', '/send', '/receive', `/transfers/tr${'a'.repeat(16)}`, '/?x=1']) {
+      const answer = await ask({ path, headers: open })
+      expect(answer.status, path).toBe(200)
+      expect(answer.body).toBe(html.toString())
+      const policy = String(answer.headers['content-security-policy'])
+      expect(policy).toContain("default-src 'none'; script-src 'self';")
+      expect(policy).not.toContain('unsafe')
+      expect(answer.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
+    }
+    expect((await ask({ path: '/assets/a.js', headers: open })).headers['content-type']).toContain('javascript')
+    for (const path of ['/nothing', '/../index.html', '/assets', '/%2e%2e/etc/passwd', '/transfers/x']) {
+      expect((await ask({ path, headers: open })).status, path).toBe(404)
+    }
+  })
+
+  test('a link of another site may lead to it, but no site may load a part of it, and no other name is served', async () => {
+    const crossSite = { ...open, 'sec-fetch-site': 'cross-site' }
+    expect((await ask({ path: '/', headers: { ...crossSite, 'sec-fetch-mode': 'navigate' } })).status).toBe(200)
+    expect((await ask({ path: '/assets/a.js', headers: { ...crossSite, 'sec-fetch-mode': 'no-cors' } })).status).toBe(
+      403,
+    )
+    expect((await ask({ path: '/', headers: { ...open, host: 'evil.test' } })).status).toBe(421)
+  })
+
+  test('the API behind it stays closed without a token, however its address is written', async () => {
+    for (const path of [
+      '/trpc/node.status',
+      '/%74rpc/node.status',
+      '/trpc%2Fnode.status',
+      '//trpc/node.status',
+      '/./trpc/node.status',
+    ]) {
+      const answer = await ask({ path, headers: open })
+      expect([401, 404], path).toContain(answer.status)
+      expect(answer.body).not.toContain('node.status')
+    }
+    expect((await ask({ path: '/%74rpc/node.status', headers: open })).status).toBe(401)
+    expect((await ask({ path: '/trpc/', headers: open })).status).toBe(401)
+    expect((await ask({ headers: open })).status).toBe(401)
+    expect(
+      (await ask({ method: 'POST', path: '/trpc/node.stop', headers: { ...open, 'content-type': 'application/json' } }))
+        .status,
+    ).toBe(401)
+    const piece = { ...open, 'content-type': 'application/octet-stream' }
+    expect((await ask({ method: 'PUT', path: '/spool/x?path=a&offset=0', headers: piece, body: 'x' })).status).toBe(401)
+  })
+
+  test('a ticket becomes a token once; the token is another one than the node’s and opens the API', async () => {
+    const ticket = await issue()
+    const answer = await signIn(ticket)
+    expect(answer.status).toBe(200)
+    const { token } = JSON.parse(answer.body)
+    expect(token).not.toBe(TOKEN)
+    expect((await ask({ headers: { authorization: `Bearer ${token}` } })).status).toBe(200)
+    const again = await signIn(ticket)
+    expect(again.status).toBe(401)
+    expect(JSON.parse(again.body).code).toBe('ERR_LINK_USED')
+    for (const guess of ['a'.repeat(43), '', 'x']) expect((await signIn(guess)).status).toBe(401)
+  })
+
+  test('another site cannot sign in', async () => {
+    const ticket = await issue()
+    expect((await signIn(ticket, { origin: 'https://evil.test' })).status).toBe(403)
+    expect((await signIn(ticket, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' })).status).toBe(403)
+    expect((await signIn(ticket, { 'content-type': 'text/plain' })).status).toBe(415)
+    expect((await signIn(ticket)).status).toBe(200)
+  })
+
+  test('a page’s token is known by the node after a restart on the same port', async () => {
+    const { token } = JSON.parse((await signIn(await issue())).body)
+    const port = Number(new URL(url).port)
+    await server.stop()
+    server = createApiServer({ service, token: TOKEN, version: '0.1.0', preferredPort: port, page: { files, spool } })
+    expect((await server.start()).port).toBe(port)
+    expect((await ask({ headers: { authorization: `Bearer ${token}` } })).status).toBe(200)
+  })
+
+  test('where the port is taken, the node takes another one', async () => {
+    const other = createApiServer({
+      service,
+      token: TOKEN,
+      version: '0.1.0',
+      preferredPort: Number(new URL(url).port),
+    })
+    const started = await other.start()
+    expect(started.url).not.toBe(url)
+    await other.stop()
+  })
+
+  test('a piece is a piece: nothing else is taken in its place', async () => {
+    const authorization = `Bearer ${TOKEN}`
+    const type = 'application/octet-stream'
+    const put = (path: string, headers: Record<string, string>, body: string) =>
+      ask({ method: 'PUT', path, headers: { authorization, ...headers }, body })
+    expect((await put('/spool/x?path=a', { 'content-type': type }, 'x')).status).toBe(400)
+    expect((await put('/spool/x?path=a&offset=-1', { 'content-type': type }, 'x')).status).toBe(400)
+    expect((await put('/spool/x?path=a&offset=0', { 'content-type': 'text/plain' }, 'x')).status).toBe(415)
+    const gone = await put('/spool/x?path=a&offset=0', { 'content-type': type }, 'x')
+    expect(JSON.parse(gone.body).code).toBe('ERR_SPOOL_GONE')
+    const tooMuch = 'x'.repeat(SPOOL_PIECE_BYTES + 1)
+    expect((await put('/spool/x?path=a&offset=0', { 'content-type': type }, tooMuch)).status).toBe(413)
   })
 })

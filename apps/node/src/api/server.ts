@@ -8,8 +8,13 @@ import { ERRORS } from '@godwit/protocol/errors'
 import type { FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify'
 import { fastifyTRPCPlugin } from '@trpc/server/adapters/fastify'
 import Fastify from 'fastify'
+import type { PageFiles } from '../page/pageFiles.js'
+import { PAGE_ROUTE, PIECE_CONTENT_TYPE, PIECE_ROUTE, registerPageRoutes, SESSION_PATH } from '../page/pageRoutes.js'
+import type { Spool } from '../page/spool.js'
+import { Tickets } from '../page/tickets.js'
 import type { NodeService } from '../service.js'
-import { refusalOf } from './guard.js'
+import { type Asked, refusalOf } from './guard.js'
+import { listenOn } from './listen.js'
 import type { AppRouter } from './router.js'
 import { appRouter } from './router.js'
 
@@ -27,13 +32,19 @@ export interface ApiServerOptions {
   readonly token: string
   /** The node's version, told in the header `godwit-version`. */
   readonly version: string
+  /** The port to listen on where it is free: pages that are open find the node again there. */
+  readonly preferredPort?: number
+  /** The web page; without it there is none. */
+  readonly page?: { readonly files: PageFiles; readonly spool: Spool }
   /** Is told of bugs behind a procedure; the answer hides them. */
   readonly onBug?: (error: unknown, path: string | undefined) => void
 }
 
 export interface ApiServer {
-  /** Listens on 127.0.0.1 on a port that the system chooses. `url` has no path and no slash at its end. */
-  start(): Promise<{ readonly url: string }>
+  /** Listens on 127.0.0.1, on the preferred port or one that the system chooses. `url` has no slash at its end. */
+  start(): Promise<{ readonly url: string; readonly port: number }>
+  /** Whether a client holds a connection: an open page, somebody who watches. */
+  readonly isInUse: boolean
   /** Ends every connection, event streams too; clients reconnect with their cursor. */
   stop(): Promise<void>
 }
@@ -49,6 +60,10 @@ const unauthorizedBody = (reason: string) => {
   return { error: { message: reason, code: RPC_UNAUTHORIZED, data: { godwit } } }
 }
 
+/** By the route that was found, not by the text of the address: `/%74rpc` leads where `/trpc` does. */
+const askedBy = (route: string | undefined): Asked =>
+  route === PAGE_ROUTE ? 'page' : route === SESSION_PATH ? 'signIn' : 'api'
+
 const isJson = (contentType: string | undefined): boolean =>
   contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
 
@@ -61,6 +76,8 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
     requestTimeout: 30_000,
   })
   let port = 0
+  const { page } = options
+  const tickets = new Tickets()
   const sockets = new Set<Socket>()
 
   app.server.on('connection', (socket) => {
@@ -70,7 +87,9 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
-    const refusal = refusalOf(request.headers, { port, token: options.token })
+    const { url: route } = request.routeOptions
+    const asked = askedBy(route)
+    const refusal = refusalOf(request.headers, { port, token: options.token, now: Date.now() }, asked)
     if (refusal !== undefined) {
       // No keep-alive for strangers, and nothing of their body is read.
       return reply
@@ -80,7 +99,9 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
     }
     reply.header('godwit-version', options.version)
     // JSON only: a form or plain text is what another site's page may send without asking first.
-    if (request.method !== 'GET' && request.method !== 'HEAD' && !isJson(request.headers['content-type'])) {
+    const type = request.headers['content-type']
+    const isPiece = route === PIECE_ROUTE && type === PIECE_CONTENT_TYPE
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !isJson(type) && !isPiece) {
       return reply.code(415).send(bodyOf('only application/json is read'))
     }
     return undefined
@@ -98,7 +119,12 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
   })
   const trpcOptions: FastifyTRPCPluginOptions<AppRouter>['trpcOptions'] = {
     router: appRouter,
-    createContext: () => ({ service: options.service }),
+    createContext: () => ({
+      service: options.service,
+      tickets,
+      spool: page?.spool,
+      hasPage: page !== undefined && page.files.size > 0,
+    }),
     maxBatchSize: BATCH_MAX_CALLS,
     allowMethodOverride: false,
     onError: ({ error, path }) => {
@@ -108,14 +134,17 @@ export const createApiServer = (options: ApiServerOptions): ApiServer => {
     },
   }
   app.register(fastifyTRPCPlugin, { prefix: PREFIX, trpcOptions })
+  if (page !== undefined) {
+    app.register(async (scope) => registerPageRoutes(scope, { ...page, tickets, token: options.token, now: Date.now }))
+  }
 
   return {
     async start() {
-      await app.listen({ host: '127.0.0.1', port: 0 })
-      const address = app.server.address()
-      if (address === null || typeof address === 'string') throw new Error('the API has no port')
-      port = address.port
-      return { url: `http://127.0.0.1:${port}` }
+      port = await listenOn(app, options.preferredPort)
+      return { url: `http://127.0.0.1:${port}`, port }
+    },
+    get isInUse() {
+      return sockets.size > 0
     },
     async stop() {
       const closed = app.close()

@@ -1,10 +1,17 @@
 /** tRPC's builder for this API: its context, its error shape (no stack, no internals) and its SSE settings. */
 import { initTRPC } from '@trpc/server'
+import type { Spool } from '../page/spool.js'
+import type { Tickets } from '../page/tickets.js'
 import type { NodeService } from '../service.js'
 import { godwitErrorData } from './errors.js'
 
 export interface ApiContext {
   readonly service: NodeService
+  readonly tickets: Tickets
+  /** Undefined where there is no page. */
+  readonly spool: Spool | undefined
+  /** Whether the page was built. */
+  readonly hasPage: boolean
 }
 
 /** Milliseconds between two pings of a silent event stream. */

@@ -61,6 +61,8 @@ export const transferRecordSchema = z.object({
   /** On a receiver: the sender's device, and the words that both sides can compare. */
   peerName: z.string(),
   verification: z.string(),
+  /** On a sender: the words that each receiver is shown, by the receiver's id; those of the latest ones. */
+  receiverWords: z.record(z.string(), z.string()).default({}),
   /** How it ended; null while it runs. */
   ended: z.enum(['completed', 'failed', 'cancelled']).nullable(),
   /** On a sender: wrong guesses of the words so far. */

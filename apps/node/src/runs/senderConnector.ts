@@ -10,7 +10,7 @@ import { confirmUse, type ResumptionSecrets } from '@godwit/engine/handshake/res
 import type { HandshakeStep, SessionKeys } from '@godwit/engine/handshake/types'
 import { wakesFor } from '@godwit/engine/handshake/wake'
 import { ERRORS } from '@godwit/protocol/errors'
-import { HANDSHAKE_TIMEOUT_MS } from '@godwit/protocol/limits'
+import { HANDSHAKE_TIMEOUT_MS, RECEIVER_WORDS_MAX } from '@godwit/protocol/limits'
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
@@ -131,6 +131,7 @@ export class SenderConnector {
         return
       case 'paired':
         if (!(await this.#store(step.pairing.resumption))) return
+        this.#keepWords(step.pairing.verification)
         await execute({ type: 'pair', receiver, name: step.pairing.peer.deviceName })
         // Before the message: when the receiver gets it and probes, our NAT is open for it.
         await this.#start(step.pairing)
@@ -149,6 +150,14 @@ export class SenderConnector {
         if (step.countsAsGuess) await this.#countGuess()
         return
     }
+  }
+
+  /** The words that the receiver is shown, for whoever is asked for them on this side. */
+  #keepWords(words: string): void {
+    const { context, transferId, receiver } = this.#options
+    const before = Object.entries(context.records.get(transferId)?.receiverWords ?? {})
+    const kept = before.filter(([id]) => id !== receiver).slice(-(RECEIVER_WORDS_MAX - 1))
+    context.records.update(transferId, { receiverWords: Object.fromEntries([...kept, [receiver, words]]) })
   }
 
   /** A handshake has HANDSHAKE_TIMEOUT_MS from its first message to its last. */

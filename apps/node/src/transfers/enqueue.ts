@@ -201,6 +201,7 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   totalBytes: 0,
   peerName: '',
   verification: '',
+  receiverWords: {},
   ended: null,
   guessesFailed: 0,
   isCompletionKnown: false,

@@ -69,9 +69,27 @@ export const transfersRouter = router({
   get: procedure
     .input(transferInput)
     .query(async ({ ctx, input }) => valueOrThrow(await ctx.service.get(input.transferId))),
+  details: procedure
+    .input(transferInput)
+    .query(async ({ ctx, input }) => valueOrThrow(await ctx.service.details(input.transferId))),
   events: procedure
     .input(transferInput.extend({ fromVersion: z.number().int().min(1).default(1) }))
     .query(async ({ ctx, input }) => valueOrThrow(await ctx.service.events(input.transferId, input.fromVersion))),
+
+  /**
+   * All transfers, then those that change. What it tells is a state and no history, so whoever comes back, with
+   * whatever id, is told the state first: its first message says so.
+   */
+  watchList: procedure.input(z.object({ lastEventId: z.string().max(128).optional() })).subscription(async function* ({
+    ctx,
+    signal,
+  }) {
+    let number = 0
+    for await (const change of ctx.service.watchList(signal ?? neverAborted)) {
+      number += 1
+      yield tracked(`list.${number}`, change)
+    }
+  }),
 
   /** Each event once, past and coming; its id is the cursor. */
   followEvents: procedure.input(streamInput).subscription(async function* ({ ctx, input, signal }) {

@@ -2,12 +2,20 @@
  * A NodeService in memory for tests of the API and of the command line: transfers whose lines and events the test pushes
  * by hand. It keeps everything that was pushed, so that a watcher that comes back can be given what it missed.
  */
-import type { EnqueuedLine, EventLine, NodeSettings, TransferView, WatchLine } from '@godwit/protocol/api'
+import type {
+  EnqueuedLine,
+  EventLine,
+  NodeSettings,
+  TransferDetails,
+  TransferView,
+  WatchLine,
+} from '@godwit/protocol/api'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
 import { eventIdOf } from '@godwit/protocol/events'
 import type { Schedule } from '@godwit/protocol/schedule'
 import type { NodeService, WatchedLine } from '../../service.js'
+import { watchList } from '../../transfers/watchList.js'
 
 interface FakeTransfer {
   view: TransferView
@@ -203,6 +211,27 @@ export class FakeNodeService implements NodeService {
   async get(transferId: string): Promise<Result<TransferView>> {
     const transfer = this.transfers.get(transferId)
     return transfer === undefined ? fail('ERR_TRANSFER_NOT_FOUND') : ok(transfer.view)
+  }
+
+  async details(transferId: string): Promise<Result<TransferDetails>> {
+    if (!this.transfers.has(transferId)) return fail('ERR_TRANSFER_NOT_FOUND')
+    return ok({
+      type: 'transfer.details',
+      code: '4821-walnut-umbrella-velvet',
+      verification: {},
+      offer: null,
+      result: null,
+    })
+  }
+
+  watchList(signal: AbortSignal): ReturnType<NodeService['watchList']> {
+    const source = {
+      ids: () => [...this.transfers.keys()],
+      version: async (id: string) => this.transfers.get(id)?.view.version ?? 0,
+      view: async (id: string) => this.transfers.get(id)?.view,
+      isReady: () => true,
+    }
+    return watchList(source, signal)
   }
 
   async events(transferId: string, fromVersion: number): Promise<Result<readonly EventLine[]>> {

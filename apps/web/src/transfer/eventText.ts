@@ -1,0 +1,113 @@
+/** Events of a transfer's log as sentences of its timeline. What an ordinary reader has no use for has none. */
+import type { EventLine } from '@godwit/protocol/api'
+import { displayName } from '@godwit/protocol/displayName'
+import { ERRORS, isErrorCode } from '@godwit/protocol/errors'
+import { formatBytes, formatRate } from '@godwit/protocol/rate'
+import { plural } from '../ui/words'
+
+interface Told {
+  readonly text: string
+  readonly tone: 'plain' | 'good' | 'bad'
+}
+
+const plain = (text: string): Told => ({ text, tone: 'plain' })
+const good = (text: string): Told => ({ text, tone: 'good' })
+const bad = (text: string): Told => ({ text, tone: 'bad' })
+
+const PATHS: Readonly<Record<string, string>> = {
+  host: 'directly',
+  observed: 'through a router, directly',
+  peerReflexive: 'through a router, directly',
+}
+
+const PAUSES: Readonly<Record<string, string>> = {
+  user: 'Paused here.',
+  peer: 'The other side has paused.',
+  diskFull: 'Paused: the disk is full.',
+  disk: 'Paused: the disk has failed.',
+  logAway: 'Paused: the log could not be written.',
+}
+
+const RESENDS: Readonly<Record<string, string>> = {
+  hashMismatch: 'damaged on the way',
+  stagingDamaged: 'damaged on the disk',
+  sessionBroken: 'under way when the connection broke',
+}
+
+const sentenceOfCode = (code: unknown): string => (isErrorCode(code) ? ERRORS[code].message : 'It has not said why.')
+
+/** @param name - the receiver's device, as it calls itself; empty while that is not known. */
+export const eventText = ({ event, data }: EventLine, name: string): Told | undefined => {
+  const who = name === '' ? 'A receiver' : displayName(name)
+  const number = (key: string): number => (typeof data[key] === 'number' ? data[key] : 0)
+  switch (event) {
+    case 'TransferEnqueued':
+      return plain(
+        data['role'] === 'sender'
+          ? `Enqueued: ${plural(number('fileCount'), 'file')}, ${formatBytes(number('totalBytes'))}.`
+          : 'Enqueued with the code.',
+      )
+    case 'RoomEntered':
+      return plain(data['receiver'] === null ? 'The room is open; the code is good.' : 'In the sender’s room.')
+    case 'ReceiverJoined':
+      return plain('A receiver has come.')
+    case 'ReceiverQueued':
+      return plain(`${who} waits in line, place ${number('place')}.`)
+    case 'ReceiverAdmitted':
+      return plain(`${who} was let in.`)
+    case 'ReceiverLeft':
+      return plain(`${who} has left.`)
+    case 'RoomClosed':
+      return plain('The room was closed.')
+    case 'GuessFailed':
+      return bad(`Somebody tried a wrong code; ${plural(number('guessesLeft'), 'try', 'tries')} left.`)
+    case 'RoomLocked':
+      return bad('The room was locked after too many wrong codes.')
+    case 'PeerPaired':
+      return plain(
+        `Key agreed with ${displayName(typeof data['name'] === 'string' ? data['name'] : '') || 'the other side'}.`,
+      )
+    case 'SessionOpened':
+      return plain(`Connected ${PATHS[String(data['path'])] ?? 'directly'}, ${number('mtu')} bytes a packet.`)
+    case 'SessionLost':
+      return bad(`The connection was lost. ${sentenceOfCode(data['reason'])}`)
+    case 'Offered':
+      return plain(`Offered: ${plural(number('fileCount'), 'file')}, ${formatBytes(number('totalBytes'))}.`)
+    case 'Accepted':
+      return plain('Accepted.')
+    case 'Declined':
+      return bad('Declined.')
+    case 'ChunksRejected':
+    case 'RetransmitRequested': {
+      const ranges = Array.isArray(data['ranges']) ? data['ranges'] : []
+      const chunks = ranges.reduce<number>((sum, range) => sum + (Array.isArray(range) ? Number(range[1]) : 0), 0)
+      return plain(`${plural(chunks, 'chunk')} to be sent again: ${RESENDS[String(data['reason'])] ?? 'missing'}.`)
+    }
+    case 'Paused':
+      return plain(PAUSES[String(data['reason'])] ?? 'Paused.')
+    case 'Resumed':
+      return plain('Resumed.')
+    case 'LimitChanged':
+      return plain(data['limit'] === null ? 'The limit was lifted.' : `Limited to ${formatRate(number('limit'))}.`)
+    case 'FilesCompleted':
+      return good(
+        `${plural(number('count'), 'file')} verified and under ${number('count') === 1 ? 'its final name' : 'their final names'}.`,
+      )
+    case 'ReceiverCompleted':
+      return good(`${name === '' ? 'The receiver' : displayName(name)} has everything.`)
+    case 'TransferCompleted':
+      return good('Complete.')
+    case 'TransferFailed':
+      return bad(`Failed. ${sentenceOfCode(data['code'])}`)
+    case 'TransferRetried':
+      return plain('Taken up again.')
+    case 'TransferCancelled':
+      return bad('Cancelled.')
+    case 'ChunksAcked':
+    case 'SessionChanged':
+      return undefined
+    default:
+      // An event of a newer node: better its own name than nothing.
+      return plain(event.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase())
+  }
+}

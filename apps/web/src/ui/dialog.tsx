@@ -1,0 +1,26 @@
+/** A question over the page: the browser's own dialog, which keeps the focus inside and closes by Escape. */
+import { type ReactNode, useEffect, useId, useRef } from 'react'
+
+export const Dialog = ({
+  title,
+  onClose,
+  children,
+}: {
+  readonly title: string
+  readonly onClose: () => void
+  readonly children: ReactNode
+}) => {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
+  useEffect(() => {
+    const { current } = dialog
+    if (current !== null && !current.open) current.showModal()
+    return () => current?.close()
+  }, [])
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onCancel={onClose} onClose={onClose}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  )
+}
