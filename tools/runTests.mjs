@@ -8,15 +8,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT_SET_UP, setUp } from './setUp/setUp.mjs'
 
-const HELP = `Usage: ./test [unit | e2e] [PATTERN...]
+const HELP = `Usage: ./test [unit | e2e | sim] [PATTERN...]
 
   ./test            sets up what is missing, builds, checks the format and runs every test
   ./test unit       unit, property, simulator and Redis tests only
   ./test e2e        the repository's own tests and the end-to-end tests only
+  ./test sim        300 simulated transfers under faults, and those seeds that failed once, only
   ./test PATTERN    the tests in files whose path contains PATTERN, of both kinds
 
 End-to-end tests in network namespaces need root, ip and nft. Where these are missing the tests are counted as skipped;
 with CI=true they fail instead.`
+
+/** Simulated transfers of one run. */
+const SEEDS = 300
 
 /** @typedef {{ name: string, passed: number, failed: number, skipped: number }} Outcome */
 
@@ -26,7 +30,7 @@ export async function runTests(root, args) {
     console.log(HELP)
     return 0
   }
-  const kind = args[0] === 'unit' || args[0] === 'e2e' ? args[0] : undefined
+  const kind = ['unit', 'e2e', 'sim'].find((one) => one === args[0])
   const patterns = kind === undefined ? args : args.slice(1)
   if (!(await setUp(root, { needsRedis: true, checksTypes: true }))) {
     console.log('0 passed, 1 failed')
@@ -41,8 +45,10 @@ export async function runTests(root, args) {
     outcomes.push(await check(root, 'types of the tests', [tsc, '-p', 'tests']))
     outcomes.push(await check(root, 'types of the tools', [tsc, '-p', 'tools']))
   }
-  if (kind !== 'e2e') outcomes.push(await vitest(root, 'unit', 'vitest.config.ts', patterns))
-  if (kind !== 'unit') outcomes.push(await vitest(root, 'end to end', join('tests', 'vitest.config.ts'), patterns))
+  const isWanted = (/** @type {string} */ one) => kind === undefined || kind === one
+  if (isWanted('unit')) outcomes.push(await vitest(root, 'unit', 'vitest.config.ts', patterns))
+  if (isWanted('sim') && patterns.length === 0) outcomes.push(await simulation(root))
+  if (isWanted('e2e')) outcomes.push(await vitest(root, 'end to end', join('tests', 'vitest.config.ts'), patterns))
   return report(outcomes)
 }
 
@@ -92,13 +98,37 @@ async function vitest(root, name, config, patterns) {
   }
 }
 
-/** @param {string} root @param {string[]} args @param {Record<string, string>} extra @returns {Promise<boolean>} */
-function runNode(root, args, extra) {
+/** Transfers in virtual time; a seed counts as a test. @param {string} root @returns {Promise<Outcome>} */
+async function simulation(root) {
+  console.log('\nsimulation')
+  let last = ''
+  const isOk = await runNode(root, [join('tools', 'sim', 'sim.mjs'), '--seeds', String(SEEDS)], {}, (text) => {
+    last = (last + text).slice(-200)
+  })
+  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(last)
+  const failed = Number(counts?.[2] ?? 0)
+  return {
+    name: 'simulation',
+    passed: Number(counts?.[1] ?? 0),
+    failed: isOk ? failed : Math.max(1, failed),
+    skipped: 0,
+  }
+}
+
+/**
+ * @param {string} root @param {string[]} args @param {Record<string, string>} extra
+ * @param {(text: string) => void} [onOutput] sees what the program prints @returns {Promise<boolean>}
+ */
+function runNode(root, args, extra, onOutput) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
       env: { ...process.env, ...extra },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', onOutput === undefined ? 'inherit' : 'pipe', 'inherit'],
+    })
+    child.stdout?.on('data', (/** @type {Buffer} */ bytes) => {
+      process.stdout.write(bytes)
+      onOutput?.(bytes.toString())
     })
     child.once('error', () => resolve(false))
     child.once('exit', (code) => resolve(code === 0))

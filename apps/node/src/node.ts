@@ -221,7 +221,7 @@ const assemble = async (
   const ids = new Set(records.ids())
   // A transfer may have ended just before its secrets were deleted.
   await secrets.keepOnly((id) => ids.has(id) && (records.get(id)?.ended ?? null) === null)
-  await reconcile({ log, records, queues, logger })
+  await reconcile({ log, records, secrets, queues, logger })
 
   const api = createApiServer({
     service,

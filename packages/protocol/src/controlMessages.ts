@@ -217,60 +217,64 @@ const readLanes = (reader: ByteReader): LaneAddress[] | undefined => {
   return lanes
 }
 
+/** Bytes of the buffer that messages are put together in, at first. */
+const BUFFER_BYTES = 4096
+
 /**
- * Cuts the control stream into messages. Bytes are kept until their message is whole; a peer can make it hold at most
- * CONTROL_MESSAGE_MAX_BYTES.
+ * Cuts the control stream into messages. Bytes are kept until their message is whole; a peer can make it hold at most twice
+ * CONTROL_MESSAGE_MAX_BYTES, in however small pieces they come.
  */
 export class ControlReader {
-  #chunks: Uint8Array[] = []
-  #bytes = 0
+  #buffer = new Uint8Array(BUFFER_BYTES)
+  /** What of the buffer is not read yet: [start, end). */
+  #start = 0
+  #end = 0
+
+  /** Bytes of memory that it holds. */
+  get heldBytes(): number {
+    return this.#buffer.length
+  }
 
   /**
    * Takes the next bytes of the stream (copied) and yields the messages that they complete. Undefined when the stream
    * makes no sense; the session then ends.
    */
   push(bytes: Uint8Array): ControlMessage[] | undefined {
-    this.#chunks.push(bytes.slice())
-    this.#bytes += bytes.length
+    this.#append(bytes)
     const messages: ControlMessage[] = []
     for (;;) {
-      const length = this.#nextLength()
-      if (length === -1) return undefined
-      if (length === 0 || this.#bytes < length) return messages
-      const whole = this.#join()
-      const prefix = varintBytesFrom(whole[0] ?? 0)
-      const message = decodeControlMessage(whole.subarray(prefix, length))
+      const prefix = varintBytesFrom(this.#buffer[this.#start] ?? 0)
+      if (this.#end - this.#start < prefix) return messages
+      const length = readVarint(this.#buffer, this.#start, this.#end)
+      if (length < 1 || length > CONTROL_MESSAGE_MAX_BYTES) return undefined
+      const bodyStart = this.#start + prefix
+      if (this.#end < bodyStart + length) return messages
+      const message = decodeControlMessage(this.#buffer.subarray(bodyStart, bodyStart + length))
       if (message === undefined) return undefined
       messages.push(message)
-      const rest = whole.subarray(length)
-      this.#chunks = rest.length > 0 ? [rest] : []
-      this.#bytes = rest.length
+      this.#start = bodyStart + length
+      if (this.#start === this.#end) this.#clear()
     }
   }
 
-  /** Bytes of the next message with its length; 0 while unknown, -1 when it is beyond the limit. */
-  #nextLength(): number {
-    const head = this.#chunks[0]
-    if (head === undefined) return 0
-    // The length may be cut by the border of two pieces: at most 8 bytes are joined to read it.
-    const start = head.length >= 8 || this.#chunks.length === 1 ? head : this.#join()
-    const prefix = varintBytesFrom(start[0] ?? 0)
-    if (start.length < prefix) return 0
-    const length = readVarint(start, 0, start.length)
-    if (length < 1 || length > CONTROL_MESSAGE_MAX_BYTES) return -1
-    return prefix + length
+  #append(bytes: Uint8Array): void {
+    const waiting = this.#end - this.#start
+    if (this.#end + bytes.length > this.#buffer.length) {
+      const isRoomy = waiting + bytes.length <= this.#buffer.length
+      const target = isRoomy ? this.#buffer : new Uint8Array(Math.max(2 * this.#buffer.length, waiting + bytes.length))
+      target.set(this.#buffer.subarray(this.#start, this.#end))
+      this.#buffer = target
+      this.#start = 0
+      this.#end = waiting
+    }
+    this.#buffer.set(bytes, this.#end)
+    this.#end += bytes.length
   }
 
-  #join(): Uint8Array {
-    const first = this.#chunks[0]
-    if (this.#chunks.length === 1 && first !== undefined) return first
-    const whole = new Uint8Array(this.#bytes)
-    let at = 0
-    for (const chunk of this.#chunks) {
-      whole.set(chunk, at)
-      at += chunk.length
-    }
-    this.#chunks = [whole]
-    return whole
+  /** A large message leaves no large buffer behind. */
+  #clear(): void {
+    if (this.#buffer.length > BUFFER_BYTES) this.#buffer = new Uint8Array(BUFFER_BYTES)
+    this.#start = 0
+    this.#end = 0
   }
 }

@@ -65,6 +65,10 @@ export const LANES_MAX = 8
 export const CREDIT_WINDOW_BYTES = 64 * 1024 * 1024
 /** Bytes of credit that a chunk costs at the least: it bounds the number of chunks under way. */
 export const CREDIT_MIN_CHUNK_BYTES = 4096
+/** Pieces of a chunk that may lie apart while it is put together, however short it is: a sender cuts it into packets. */
+export const CHUNK_GAPS_MIN = 16
+/** Bytes of a chunk for each further piece: crumbs would cost more memory than the chunk, and time to put in order. */
+export const CHUNK_BYTES_PER_GAP = 256
 /** Bytes of one control message: a manifest and its header. */
 export const CONTROL_MESSAGE_MAX_BYTES = MANIFEST_MAX_BYTES + 64
 /** Bytes of the control stream that may be in flight or unread. */

@@ -38,9 +38,9 @@ export class SlabPool implements BufferPool {
 /** The pools of one worker thread. */
 export interface LanePools {
   /** For chunks that stay in the thread of their lane. */
-  readonly own: SlabPool
+  readonly own: BufferPool
   /** For chunks that go to another lane's thread, or come from there. */
-  readonly shared: SlabPool
+  readonly shared: BufferPool
 }
 
 export const makePools = (): LanePools => ({ own: new SlabPool(false), shared: new SlabPool(true) })

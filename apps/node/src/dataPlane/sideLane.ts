@@ -7,12 +7,12 @@ import type { MessagePort } from 'node:worker_threads'
 import { CreditGate } from '@godwit/engine/transfer/credit'
 import { LaneSink } from '@godwit/engine/transfer/laneSink'
 import { type ChunkFeed, LaneSource, type ReadyChunk } from '@godwit/engine/transfer/laneSource'
+import type { BufferPool } from '@godwit/engine/transfer/ports'
 import { SharedBits } from '@godwit/engine/transfer/sharedBits'
 import type { ChunkSink, ChunkSource, CloseCode } from '@godwit/engine/transport/types'
 import { assert } from '@godwit/protocol/assert'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
-import type { SlabPool } from './bufferPool.js'
 import type { EndCause, LaneLoop, LaneOwner } from './laneLoop.js'
 import type { LaneReport, SessionParameters } from './messages.js'
 import { type FromSideLane, type LaneCounters, NO_COUNTERS, type ToSideLane } from './sideMessages.js'
@@ -26,7 +26,7 @@ type Said = FromSideLane extends infer M ? (M extends FromSideLane ? Omit<M, 'co
 export class SideLane implements LaneOwner {
   readonly #key: string
   readonly #loop: LaneLoop
-  readonly #pool: SlabPool
+  readonly #pool: BufferPool
   readonly #post: (report: LaneReport) => void
   readonly #onOver: () => void
   #port: MessagePort | undefined
@@ -34,7 +34,7 @@ export class SideLane implements LaneOwner {
   #sink: LaneSink | undefined
   readonly #waiting: ReadyChunk[] = []
 
-  constructor(key: string, loop: LaneLoop, pool: SlabPool, post: (report: LaneReport) => void, onOver: () => void) {
+  constructor(key: string, loop: LaneLoop, pool: BufferPool, post: (report: LaneReport) => void, onOver: () => void) {
     this.#key = key
     this.#loop = loop
     this.#pool = pool

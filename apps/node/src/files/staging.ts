@@ -118,7 +118,6 @@ export class Staging {
         }
         await makeDir(layout.partsDir)
         if (staged === undefined) await writeRecord(layout.dir, 'manifest', manifestBytes)
-        await syncDir(outputDir)
         return ok(await Staging.#open(layout, manifest.value, traits))
       }),
     )
@@ -154,8 +153,10 @@ export class Staging {
   static async #open(layout: StagingLayout, manifest: Manifest, traits: TargetTraits): Promise<Staging> {
     const hashes = await ChunkHashes.open(join(layout.dir, 'chunks'))
     try {
-      // The file of the hashes may be new: without its entry in the folder all of them would be gone after a power cut.
+      // The file of the hashes may be new, and so may the folder, whoever made it may have died before it was durable:
+      // without their entries everything would be gone after a power cut.
       await syncDir(layout.dir)
+      await syncDir(layout.outputDir)
     } catch (error) {
       await hashes.close()
       throw error

@@ -4,9 +4,10 @@
  */
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
+import { syncFolder } from './privateFile.js'
 
 /** `GODWIT_DATA_DIR`, else `godwit` in the XDG data directory (XDG Base Directory Specification 0.8). */
 export const dataDirFrom = (env: NodeJS.ProcessEnv): string => {
@@ -34,7 +35,9 @@ const codeOf = (error: unknown): string => (error instanceof Error && 'code' in 
 /** Makes the data directory with mode 0700 where it is missing and checks that nobody else can write it: ERR_DATA_DIR. */
 export const ensureDataDir = (dataDir: string): Result<void> => {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    const made = mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    if (made !== undefined)
+      for (let path = dataDir; path.length >= made.length; path = dirname(path)) syncFolder(dirname(path))
     // lstat: a link could be pointed elsewhere later by whoever owns the folder that it lies in.
     const stat = lstatSync(dataDir)
     if (!stat.isDirectory()) return fail('ERR_DATA_DIR', `${dataDir} is not a folder`)

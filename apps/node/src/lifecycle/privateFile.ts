@@ -26,8 +26,11 @@ export const writePrivateFile = (path: string, content: string | Uint8Array): vo
   syncFolder(dirname(path))
 }
 
-/** Not every system can fsync a folder (Windows: EPERM): then the rename is as durable as it gets. */
-const syncFolder = (folder: string): void => {
+/**
+ * Makes the entries of a folder durable: a file or folder that was made in it is there after a power cut. Not every system
+ * can fsync a folder (Windows: EPERM): then they are as durable as it gets.
+ */
+export const syncFolder = (folder: string): void => {
   try {
     const fd = openSync(folder, 'r')
     try {

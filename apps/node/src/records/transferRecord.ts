@@ -13,12 +13,12 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { profileSchema } from '@godwit/protocol/profile'
 import { z } from 'zod'
 import type { FinishedFile } from '../files/finalize.js'
 import type { SourceFile } from '../files/sourceFiles.js'
-import { writePrivateFile } from '../lifecycle/privateFile.js'
+import { syncFolder, writePrivateFile } from '../lifecycle/privateFile.js'
 
 export const transferRecordSchema = z.object({
   version: z.literal(1),
@@ -59,7 +59,7 @@ export const transferRecordSchema = z.object({
   verification: z.string(),
   /** How it ended; null while it runs. */
   ended: z.enum(['completed', 'failed', 'cancelled']).nullable(),
-  /** On a receiver: the sender knows that everything arrived. */
+  /** On a receiver: the sender knows that everything arrived. On a sender: every receiver that was wanted has everything. */
   isCompletionKnown: z.boolean(),
 })
 export type TransferRecord = z.infer<typeof transferRecordSchema>
@@ -76,6 +76,8 @@ export class TransferRecords {
   constructor(dir: string) {
     this.#dir = dir
     mkdirSync(dir, { recursive: true, mode: 0o700 })
+    // Each time: an earlier process may have died between making it and this.
+    syncFolder(dirname(dir))
   }
 
   /** Ids of all transfers that this node keeps. */

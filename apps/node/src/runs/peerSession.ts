@@ -41,6 +41,8 @@ export class PeerSession {
   #sideLanes: SideLanes | undefined
   #shape: Omit<SessionShape, 'lanes'> | undefined
   #isEnded = false
+  /** A report could not be dealt with: those behind it build on it. */
+  #isBroken = false
   /** The number that the log gave it; 0 until it is recorded as opened. */
   number = 0
   isEstablished = false
@@ -100,6 +102,7 @@ export class PeerSession {
       default:
         break
     }
+    if (this.#isBroken) return
     try {
       if (report.type === 'established') {
         this.isEstablished = true
@@ -112,6 +115,7 @@ export class PeerSession {
     } catch (error) {
       // What was reported is not in the log, and is not reported again: the next session begins from what disk and log
       // hold.
+      this.#isBroken = true
       this.close('shutdown')
       throw error
     }

@@ -135,11 +135,12 @@ export class ReceiverData {
     if (!this.#isOffered || this.#hasBegun || session === undefined) return
     if (this.#plan === undefined || manifest === undefined) return
     if (record.output === null) return
-    this.#hasBegun = true
     if (!record.isAccepted) context.records.update(transferId, { isAccepted: true })
     const own = this.#own(projection)
     const writable = await checkOutputDir(record.output)
     if (!writable.ok) return fail(writable.failure)
+    // Not before: what threw on the way here, a full disk perhaps, is tried again.
+    this.#hasBegun = true
     session.command({
       type: 'begin',
       begin: { transferId, outputDir: record.output, manifest: Uint8Array.from(manifest), claimed: own?.acked ?? [] },

@@ -54,8 +54,9 @@ export class ReceiverRoomLink {
   }
 
   /** Joins the room and watches it. True when that stands, false when it is tried again later. */
-  async enter(record: TransferRecord): Promise<Result<boolean>> {
+  async enter({ transfer, updatedAt }: TransferProjection, record: TransferRecord): Promise<Result<boolean>> {
     if (this.#link !== undefined) return ok(true)
+    const known = transfer.status === 'none' ? undefined : transfer.run.room
     const { context, transferId, execute, onItem, onGone } = this.#options
     const secrets = await this.#secrets()
     if (!secrets.ok) return secrets
@@ -66,7 +67,11 @@ export class ReceiverRoomLink {
     const joined = await client.join(token, nameplate)
     if (!joined.ok) {
       context.logger.warn({ transferId }, `not in the room yet: ${describe(joined.failure)}`)
-      return this.#retryLater(joined.failure) ? ok(false) : joined
+      const wasInside = known !== undefined || Object.keys(secrets.value.resumptions).length > 0
+      // The rendezvous has lost it: the sender opens it again under its old name as soon as it can.
+      const isLost = wasInside && joined.failure.code === 'ERR_ROOM_NOT_FOUND'
+      const mayComeBack = isLost && Date.now() - updatedAt < ROOM_IDLE_TTL_MS
+      return mayComeBack || isMendedByWaiting(joined.failure) ? this.#retryLater() : joined
     }
     this.#failures = 0
     clearTimeout(this.#retryTimer)
@@ -79,7 +84,7 @@ export class ReceiverRoomLink {
       client,
       roomId,
       token,
-      ...cursorKeeping(context.records, transferId, roomId),
+      ...cursorKeeping(context.records, transferId, roomId, known?.roomId === roomId ? known.mirroredVersion : 0),
       onItem,
       onGone,
       onTrouble: (trouble) => context.logger.info({ transferId }, trouble),
@@ -112,7 +117,9 @@ export class ReceiverRoomLink {
     const token = secrets.ok ? secrets.value?.roomToken?.text() : undefined
     if (token === undefined) return true
     const left = await context.clientOf(record.rendezvous ?? '').leave(token, room.roomId)
-    this.#hasLeft = left.ok || Date.now() - (endedAt ?? 0) > ROOM_IDLE_TTL_MS || !this.#retryLater(left.failure)
+    const isOver = Date.now() - (endedAt ?? 0) > ROOM_IDLE_TTL_MS
+    this.#hasLeft = left.ok || isOver || !isMendedByWaiting(left.failure)
+    if (!this.#hasLeft) this.#retryLater()
     return this.#hasLeft
   }
 
@@ -121,13 +128,12 @@ export class ReceiverRoomLink {
     await this.#link?.stop()
   }
 
-  /** False for what waiting cannot mend. One try at a time is due, however often somebody asks in between. */
-  #retryLater(failure: Failure): boolean {
-    if (!isMendedByWaiting(failure)) return false
+  /** One try at a time is due, however often somebody asks in between. */
+  #retryLater(): Result<false> {
     this.#failures += 1
     clearTimeout(this.#retryTimer)
     this.#retryTimer = setTimeout(this.#options.retry, retryPauseMs(this.#failures, Math.random))
-    return true
+    return ok(false)
   }
 
   async #secrets(): Promise<Result<TransferSecrets>> {

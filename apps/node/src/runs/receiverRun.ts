@@ -155,7 +155,9 @@ export class ReceiverRun implements Run {
     // A session that runs needs no room; when it ends, this is asked again.
     if (this.#data.isOpen && !this.#room.isEntered) return true
     const entered =
-      this.#roomEnd === undefined ? await this.#room.enter(record) : { ok: false as const, failure: this.#roomEnd }
+      this.#roomEnd === undefined
+        ? await this.#room.enter(projection, record)
+        : { ok: false as const, failure: this.#roomEnd }
     if (entered.ok) return entered.value
     // A sender that has closed its room knows all that it wants to know.
     if (projection.transfer.status === 'completed') await this.#onCompletionKnown()
@@ -189,6 +191,14 @@ export class ReceiverRun implements Run {
   async #advance(projection: TransferProjection, record: TransferRecord): Promise<void> {
     const own = this.#own(projection)
     switch (own?.phase.is) {
+      case 'joined':
+      case 'inLine':
+        // The log has lost that the two had paired. The sender has not, and admits nobody twice.
+        if (record.peerName !== '' && (await this.#connector.hasPaired())) {
+          await this.#execute({ type: 'pair', receiver: own.id, name: record.peerName })
+          this.#connect()
+        }
+        return
       case 'admitted':
         this.#connect()
         return

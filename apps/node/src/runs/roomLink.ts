@@ -126,18 +126,28 @@ export class RoomLink {
   }
 }
 
-/** Keeps the cursor in the transfer's record, for one room: another room begins anew. */
+/**
+ * Keeps the cursor in the transfer's record, for one room: another room begins anew.
+ *
+ * @param mirroredVersion - the last of the room's events that the log has. A log that has lost some gets them again;
+ * messages never come again.
+ */
 export const cursorKeeping = (
   records: TransferRecords,
   transferId: string,
   roomId: string,
+  mirroredVersion: number,
 ): Pick<RoomLinkOptions, 'cursor' | 'saveCursor'> => {
   const kept = records.readCursor(transferId)
   return {
-    cursor: kept?.roomId === roomId ? kept.cursor : undefined,
+    cursor: kept?.roomId === roomId ? cursorBehind(kept.cursor, mirroredVersion) : undefined,
     saveCursor: (cursor) => records.writeCursor(transferId, { roomId, cursor }),
   }
 }
+
+/** Where the events behind `version` and the messages behind the cursor's come: docs/protocol/rendezvous.md §4. */
+const cursorBehind = (cursor: string, version: number): string =>
+  cursor.replace(/^\d+(?=_)/, (known) => String(Math.min(Number(known), version)))
 
 /** Ends early when `signal` aborts. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>

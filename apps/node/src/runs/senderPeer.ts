@@ -279,6 +279,9 @@ export class SenderPeer {
       session.close('shutdown')
       return
     }
+    // Where the log loses this, the record tells: nobody will come again once it is confirmed.
+    const isAll = (await context.log.read(transferId))?.transfer.status === 'completed'
+    if (isAll) context.records.update(transferId, { isCompletionKnown: true })
     session.command({ type: 'confirmCompletion' })
     this.#options.command({ type: 'dismiss', receiver, reason: 'completed' })
   }

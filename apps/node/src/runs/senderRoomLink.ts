@@ -3,6 +3,7 @@
  * and closed when the transfer is over. What comes out of it is the caller's.
  */
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Run as TransferRun } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
@@ -69,7 +70,7 @@ export class SenderRoomLink {
       client: opened.value,
       roomId: this.#roomId,
       token: this.#token,
-      ...cursorKeeping(context.records, transferId, this.#roomId),
+      ...cursorKeeping(context.records, transferId, this.#roomId, (await this.#known())?.mirroredVersion ?? 0),
       onItem,
       onGone,
       onTrouble: (trouble) => context.logger.info({ transferId }, trouble),
@@ -159,11 +160,7 @@ export class SenderRoomLink {
     const found = await this.#clientOf(record)
     if (!found.ok) return found
     const { client, advertise } = found.value
-    const opened = await client.open(this.#token, {
-      capacity: record.capacity,
-      guessesMax: guessesMax(record),
-      ...(record.roomName === null ? {} : { name: record.roomName }),
-    })
+    const opened = await this.#openAs(client, record)
     if (!opened.ok) return opened
     this.#client = client
     this.#roomId = opened.value.roomId
@@ -179,6 +176,24 @@ export class SenderRoomLink {
     if (!recorded.ok) return recorded
     this.#wasLost = false
     return ok(client)
+  }
+
+  /**
+   * Under the name that it has, or had: a rendezvous that lost its rooms then leads the receivers of the old one here
+   * again. A nameplate that somebody else got meanwhile is given up.
+   */
+  async #openAs(client: Rendezvous, record: TransferRecord): ReturnType<Rendezvous['open']> {
+    const name = record.roomName ?? (await this.#known())?.nameplate
+    const input = { capacity: record.capacity, guessesMax: guessesMax(record) }
+    const opened = await client.open(this.#token, name === undefined ? input : { ...input, name })
+    const isTaken = !opened.ok && opened.failure.code === 'ERR_ROOM_NAME_TAKEN' && record.roomName === null
+    return isTaken ? client.open(this.#token, input) : opened
+  }
+
+  /** The room as the log knows it. */
+  async #known(): Promise<TransferRun['room']> {
+    const transfer = (await this.#options.context.log.read(this.#options.transferId))?.transfer
+    return transfer === undefined || transfer.status === 'none' ? undefined : transfer.run.room
   }
 
   /** The room's secrets, made on first use: the words (unless the user brought a password), the token, the keys. */

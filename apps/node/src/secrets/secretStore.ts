@@ -13,11 +13,15 @@ import { fail, ok, type Result } from '@godwit/protocol/errors'
 import { decodeSecrets, encodeSecrets, type TransferSecrets } from './transferSecrets.js'
 
 export class SecretStore {
+  readonly #dataDir: string
   readonly #folder: string
+  /** Whether a power cut leaves the folder there. */
+  #isFolderDurable = false
   readonly #tails = new Map<string, Promise<unknown>>()
 
   /** `folder` is made when the first secrets are written. */
   constructor(dataDir: string) {
+    this.#dataDir = dataDir
     this.#folder = join(dataDir, 'secrets')
   }
 
@@ -83,6 +87,8 @@ export class SecretStore {
     const temporary = temporaryOf(path)
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      if (!this.#isFolderDurable) await syncFolder(this.#dataDir)
+      this.#isFolderDurable = true
       // A left-over of a crash may have any mode: a new file has ours.
       await rm(temporary, { force: true })
       const file = await open(temporary, 'wx', 0o600)

@@ -8,17 +8,20 @@ import { eventIdOf } from '@godwit/protocol/events'
 import type { Queues } from '@godwit/redis/queues'
 import type { Logger } from 'pino'
 import type { TransferRecords } from '../records/transferRecord.js'
+import type { SecretStore } from '../secrets/secretStore.js'
 import { chunkCountOf, logEnqueued } from './enqueue.js'
+import { recordFinished } from './recordFinished.js'
 import type { TransferLog } from './transferLog.js'
 
 export interface ReconcileDeps {
   readonly log: TransferLog
   readonly records: TransferRecords
-  readonly queues: Queues
+  readonly secrets: SecretStore
+  readonly queues: Pick<Queues, 'wake'>
   readonly logger: Logger
 }
 
-export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps): Promise<void> => {
+export const reconcile = async ({ log, records, secrets, queues, logger }: ReconcileDeps): Promise<void> => {
   const occasion = `start-${Date.now().toString(36)}`
   for (const id of records.ids()) {
     const record = records.get(id)
@@ -29,9 +32,11 @@ export const reconcile = async ({ log, records, queues, logger }: ReconcileDeps)
       if (record.ended !== null) continue
       logger.warn({ transferId: id }, 'the log of this transfer is gone: it is built again from its record')
       await logEnqueued(log, record, chunkCountOf(records, record))
+      await recordFinished({ log, records, secrets }, record)
       continue
     }
     await closeLostSessions(log, projection)
+    await recordFinished({ log, records, secrets }, record)
     await queues.wake('transfers', { streamId: id, eventId: eventIdOf(id, projection.version) }, occasion)
   }
 }

@@ -4,6 +4,7 @@
  * `release`.
  */
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
+import { CHUNK_BYTES_PER_GAP, CHUNK_GAPS_MIN } from '@godwit/protocol/limits'
 import { RangeSet } from '@godwit/protocol/rangeSet'
 import type { ChunkSink } from '../transport/types.js'
 import { type CreditGate, creditOf } from './credit.js'
@@ -61,6 +62,8 @@ export class LaneSink implements ChunkSink {
     const assembly = this.#assemblyOf(chunk)
     if (assembly === undefined) return isHeld(chunk)
     if (assembly.isHandedOver) return true
+    // A sender cuts a chunk into packets; one that cuts it into crumbs is after our memory and our time.
+    if (assembly.received.rangeCount > CHUNK_GAPS_MIN + assembly.length / CHUNK_BYTES_PER_GAP) return false
     assembly.buffer.set(data, offset)
     assembly.received.add(offset, offset + data.length)
     this.#handOver(assembly)

@@ -13,7 +13,22 @@ import type { Rendezvous } from '../runContext.js'
 
 type Entry =
   | { readonly kind: 'event'; readonly roomVersion: number; readonly event: RoomEvent }
-  | { readonly kind: 'message'; readonly from: string; readonly to: string; readonly body: string }
+  | {
+      readonly kind: 'message'
+      readonly messageNumber: number
+      readonly from: string
+      readonly to: string
+      readonly body: string
+    }
+
+/** What was read of a feed. */
+interface Position {
+  readonly version: number
+  readonly messages: number
+}
+
+const isBehind = (entry: Entry, position: Position): boolean =>
+  entry.kind === 'event' ? entry.roomVersion > position.version : entry.messageNumber > position.messages
 
 class MemoryRoom {
   state: RoomState = initialRoomState
@@ -171,7 +186,9 @@ export class MemoryRooms {
     const isOwner = room.state.ownerTokenHash === token
     if (!isOwner && !room.state.members.has(receiverOf(token))) return fail('ERR_ROOM_NOT_FOUND')
     const from = isOwner ? 'owner' : receiverOf(token)
-    room.feed.push({ kind: 'message', from, to: to ?? 'owner', body: Buffer.from(body).toString('base64') })
+    const messageNumber = room.feed.filter(({ kind }) => kind === 'message').length + 1
+    const sent = { from, to: to ?? 'owner', body: Buffer.from(body).toString('base64') }
+    room.feed.push({ kind: 'message', messageNumber, ...sent })
     return ok({ roomVersion: room.version })
   }
 
@@ -185,10 +202,14 @@ export class MemoryRooms {
     const stop = (): void => this.#wake()
     signal.addEventListener('abort', stop)
     try {
-      for (let next = cursor === undefined ? 0 : Number(cursor) + 1; !signal.aborted; ) {
+      // As a real one: behind which event and which message.
+      const [version = 0, messages = 0] = (cursor ?? '').split('_').map(Number)
+      let behind: Position = { version, messages }
+      let next = 0
+      while (!signal.aborted) {
         if (!isAlive()) return
         const room = this.#rooms.get(roomId)
-        if (this.#isReachable && (room === undefined || next > room.feed.length)) {
+        if (this.#isReachable && (room === undefined || behind.version > room.version)) {
           yield fail('ERR_ROOM_NOT_FOUND')
           return
         }
@@ -199,9 +220,13 @@ export class MemoryRooms {
           continue
         }
         const item = itemFor(entry, room.state.status !== 'none' && room.state.ownerTokenHash === token, token)
-        const at = String(next)
         next += 1
-        if (item !== undefined) yield ok({ cursor: at, item })
+        if (!isBehind(entry, behind)) continue
+        behind =
+          entry.kind === 'event'
+            ? { ...behind, version: entry.roomVersion }
+            : { ...behind, messages: entry.messageNumber }
+        if (item !== undefined) yield ok({ cursor: `${behind.version}_${behind.messages}`, item })
       }
     } finally {
       signal.removeEventListener('abort', stop)
