@@ -45,10 +45,13 @@ test('entries reach the queues in order and leave the outbox', async () => {
     },
   })
   await log.events.append('tr1', 3, [counted(4)], metadata)
-  await vi.waitFor(async () => {
-    expect(delivered.map(({ eventId }) => eventId)).toEqual(['tr1.1', 'tr1.2', 'tr1.3', 'tr1.4'])
-    expect(await log.redis.xlen(outbox)).toBe(0)
-  })
+  await vi.waitFor(
+    async () => {
+      expect(delivered.map(({ eventId }) => eventId)).toEqual(['tr1.1', 'tr1.2', 'tr1.3', 'tr1.4'])
+      expect(await log.redis.xlen(outbox)).toBe(0)
+    },
+    { timeout: 5000 },
+  )
   await relay.stop()
   await log.close()
 })
