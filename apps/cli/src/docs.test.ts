@@ -1,4 +1,4 @@
-/** Holds the reference and the man page to the program: every command and option is in them, and no other. */
+/** Holds the README, the reference and the man page to the program: every command and option is in them, and no other. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { runProgram } from './program.js'
@@ -13,12 +13,12 @@ const helpOf = async (argv: readonly string[]): Promise<string> => {
 const optionsIn = (text: string): Set<string> =>
   new Set([...text.matchAll(/--[a-z][a-z-]*/g)].map(([option]) => option))
 
-const commands = async (): Promise<string[]> =>
-  [...(await helpOf([])).matchAll(/^ {2}([a-z]+) /gm)].flatMap(([, name]) =>
-    name === undefined || name === 'help' ? [] : [name],
-  )
+const commandsIn = (help: string): string[] =>
+  [...help.matchAll(/^ {2}([a-z]+) /gm)].flatMap(([, name]) => (name === undefined || name === 'help' ? [] : [name]))
 
-describe.each(['../../../docs/cli.md', '../../../man/godwit.1'])('%s', (path) => {
+const commands = async (): Promise<string[]> => commandsIn(await helpOf([]))
+
+describe.each(['../../../README.md', '../../../docs/cli.md', '../../../man/godwit.1'])('%s', (path) => {
   // troff writes a hyphen that is to stay one as \-.
   const text = readFileSync(new URL(path, import.meta.url), 'utf8').replaceAll('\\-', '-')
 
@@ -28,8 +28,15 @@ describe.each(['../../../docs/cli.md', '../../../man/godwit.1'])('%s', (path) =>
     expect(names.length).toBeGreaterThan(15)
     for (const name of names) {
       expect(text).toMatch(new RegExp(`\\b${name}\\b`))
-      const helps = [await helpOf([name]), ...(name === 'node' ? [await helpOf(['node', 'start'])] : [])]
-      for (const option of helps.flatMap((help) => [...optionsIn(help)])) known.add(option)
+      const help = await helpOf([name])
+      for (const option of optionsIn(help)) known.add(option)
+      if (name !== 'node') continue
+      const parts = commandsIn(help)
+      expect(parts.length).toBeGreaterThan(4)
+      for (const part of parts) {
+        expect(text).toMatch(new RegExp(`\\b${part}\\b`))
+        for (const option of optionsIn(await helpOf(['node', part]))) known.add(option)
+      }
     }
     const written = optionsIn(text)
     for (const option of known) if (option !== '--help' && option !== '--json') expect([...written]).toContain(option)

@@ -7,6 +7,7 @@ import {
   failedLineSchema,
   nodeStatusSchema,
   offeredLineSchema,
+  pairedLineSchema,
   transferProgressSchema,
   transferViewSchema,
 } from '@godwit/protocol/api'
@@ -96,6 +97,26 @@ describe('send', () => {
     expect(err).toContain('Not sent: dir/\\u{1b}[2Jlink (symbolic link)')
     expect(err).toContain('transferring  50 %  500 B of 1.00 kB  100 B/s  5.0 s left')
     expect(out + err).not.toContain('\u001b')
+  })
+
+  test("tells each receiver's verification words once, as text and as JSON", async () => {
+    node.service.onEnqueued = (transferId) => {
+      const paired = (receiver: string, name: string) =>
+        ({ type: 'transfer.paired', transferId, receiver, name }) as const
+      const first = { ...paired('r1', 'lap\u001b[2Jtop'), verification: 'amber brick cloud delta' }
+      node.service.pushLine(transferId, 2, first)
+      node.service.pushLine(transferId, 2, first)
+      node.service.pushLine(transferId, 3, { ...paired('r2', 'desk'), verification: 'eagle frost grape house' })
+      node.service.pushLine(transferId, 4, completed(transferId))
+    }
+    const { err } = await run(['send', 'film.mkv'])
+    expect(err.split('\n').filter((line) => line.includes('verification words'))).toEqual([
+      'lap\\u{1b}[2Jtop has the code. Its verification words (the same on both sides): amber brick cloud delta',
+      'desk has the code. Its verification words (the same on both sides): eagle frost grape house',
+    ])
+    const { lines } = await run(['send', 'film.mkv', '--json'])
+    const paired = lines().filter(({ type }) => type === 'transfer.paired')
+    expect(paired.map((line) => pairedLineSchema.parse(line).receiver)).toEqual(['r1', 'r2'])
   })
 
   test('hands on every option, with paths made absolute', async () => {

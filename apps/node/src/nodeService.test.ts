@@ -101,6 +101,15 @@ test('a Redis that refuses is told of as such, and the submission can be made ag
   expect(node.records.ids()).toHaveLength(1)
 })
 
+test('what the state does not allow is refused with that state', async () => {
+  const enqueued = await service.enqueueSend(submission())
+  const id = enqueued.ok ? enqueued.value.transferId : ''
+  expect((await service.cancel(id)).ok).toBe(true)
+  for (const refused of [await service.pause(id), await service.retry(id), await service.resume(id)]) {
+    expect(refused).toEqual({ ok: false, failure: { code: 'ERR_TRANSFER_STATE', detail: 'it is cancelled' } })
+  }
+})
+
 test('a failed transfer that is removed leaves nothing, and nothing of it runs', async () => {
   const enqueued = await service.enqueueSend(submission())
   const id = enqueued.ok ? enqueued.value.transferId : ''

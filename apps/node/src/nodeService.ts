@@ -2,6 +2,7 @@
 
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import type { PauseReason } from '@godwit/engine/domain/transfer/state'
+import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
 import type { EventStore } from '@godwit/engine/ports/eventStore'
 import type { ProjectionStore } from '@godwit/engine/ports/projectionStore'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
@@ -316,7 +317,10 @@ export class RealNodeService implements NodeService {
     const projection = await this.#projection(transferId)
     if (!projection.ok) return projection
     const executed = await unlessRefused(() => this.#deps.log.execute(transferId, command))
-    return executed.ok ? this.get(transferId) : executed
+    if (executed.ok) return this.get(transferId)
+    const { code, detail } = executed.failure
+    if (code !== 'ERR_TRANSFER_STATE' || detail !== undefined) return executed
+    return fail(code, `it is ${stateOfTransfer(projection.value.transfer)}`)
   }
 
   /**

@@ -178,6 +178,19 @@ export const offeredLineSchema = z.object({
 })
 export type OfferedLine = z.infer<typeof offeredLineSchema>
 
+/** On a sender: a receiver has proven the code. What it is shown, for the two people to compare. */
+export const pairedLineSchema = z.object({
+  type: z.literal('transfer.paired'),
+  transferId: transferIdSchema,
+  /** The receiver's id, as in `receivers` of the progress. */
+  receiver: z.string(),
+  /** The receiver's device as it calls itself, escaped for display. */
+  name: z.string(),
+  /** Four words that are the same on both sides unless somebody sits between them. */
+  verification: z.string(),
+})
+export type PairedLine = z.infer<typeof pairedLineSchema>
+
 export const enqueuedLineSchema = z.object({
   type: z.literal('transfer.enqueued'),
   transferId: transferIdSchema,
@@ -270,6 +283,7 @@ export type EventLine = z.infer<typeof eventLineSchema>
 /** What `watch` yields: tracked by the id of the log's event that led to it, so that a reconnect misses nothing. */
 export const watchLineSchema = z.discriminatedUnion('type', [
   transferProgressSchema,
+  pairedLineSchema,
   offeredLineSchema,
   completedLineSchema,
   failedLineSchema,

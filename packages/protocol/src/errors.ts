@@ -69,7 +69,7 @@ export const ERRORS = {
   ),
   ERR_TRANSFER_NOT_FOUND: entry('There is no transfer with this id. See godwit list.', 'usage', 'NOT_FOUND', false),
   ERR_TRANSFER_STATE: entry(
-    'The transfer is not in a state in which this is possible. See godwit show.',
+    'The transfer is not in a state in which this is possible. See godwit show ID.',
     'usage',
     'CONFLICT',
     false,

@@ -28,7 +28,7 @@ export const FREE_SPACE_MARGIN_BYTES = 64 * 1024 * 1024
 
 /** Bytes of the clear, authenticated packet header. */
 export const PACKET_HEADER_BYTES = 16
-/** Bytes of the AEAD tag (ChaCha20-Poly1305-IETF, RFC 8439). */
+/** Bytes of the AEAD tag, of ChaCha20-Poly1305 (RFC 8439) and of AES-256-GCM alike. */
 export const PACKET_TAG_BYTES = 16
 /** Bytes of a datagram that every path is assumed to carry (RFC 9000 §14.1). */
 export const DATAGRAM_MIN_BYTES = 1200
@@ -42,7 +42,7 @@ export const TRAIN_MAX_PACKETS = 64
 export const KEY_UPDATE_PACKETS = 2 ** 22
 /** Packet numbers of one session and lane; a new session starts before. */
 export const PACKET_NUMBER_MAX = 2 ** 32 - 1
-/** Failed authentications under one session before it is closed (ChaCha20-Poly1305 integrity limit, RFC 9001 §6.6). */
+/** Failed authentications under one session before it is closed (RFC 9001 §6.6: ChaCha20-Poly1305's limit, AES-GCM's is higher). */
 export const AUTHENTICATION_FAILURES_MAX = 2 ** 36
 /** Packets that the replay window remembers behind the highest one. */
 export const REPLAY_WINDOW_PACKETS = 16_384

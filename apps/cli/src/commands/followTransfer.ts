@@ -4,7 +4,7 @@ import { EXIT, exitCodeOf } from '@godwit/protocol/errors'
 import type { Output } from '../output.js'
 import { printable } from '../render/printable.js'
 import { createProgressDisplay } from '../render/progressDisplay.js'
-import { completedText } from '../render/transferText.js'
+import { completedText, pairedText } from '../render/transferText.js'
 import type { CommandContext } from './command.js'
 
 /** Goes on following, or ends the command with this exit code. */
@@ -29,12 +29,19 @@ export const followTransfer = async (options: FollowTransferOptions): Promise<nu
   const { context, output, transferId } = options
   const display = createProgressDisplay(context.io)
   let hasOffer = false
+  const wordsTold = new Map<string, string>()
   try {
     for await (const line of context.session.watch(transferId)) {
       switch (line.type) {
         case 'transfer.progress':
           if (output.isJson) output.result(line, () => '')
           else display.update(line)
+          break
+        case 'transfer.paired':
+          if (wordsTold.get(line.receiver) === line.verification) break
+          wordsTold.set(line.receiver, line.verification)
+          if (output.isJson) output.result(line, () => '')
+          else display.note(pairedText(line))
           break
         case 'transfer.offered': {
           if (hasOffer) break

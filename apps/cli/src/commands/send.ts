@@ -123,10 +123,8 @@ const run = async (context: CommandContext, paths: readonly string[], options: S
     output,
     transferId: enqueued.transferId,
     verb: 'Sent',
-    onOffer: async (offer) => {
-      if (!output.isJson) output.say(`Verification words (the same on both sides): ${printable(offer.verification)}`)
-      return 'go on'
-    },
+    // A sender is offered nothing.
+    onOffer: async () => 'go on',
   })
 }
 

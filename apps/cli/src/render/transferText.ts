@@ -1,5 +1,5 @@
 /** Transfers, offers and results for people: what `list`, `show` and the end of a transfer print. */
-import type { CompletedLine, OfferedLine, TransferView } from '@godwit/protocol/api'
+import type { CompletedLine, OfferedLine, PairedLine, TransferView } from '@godwit/protocol/api'
 import { formatDuration } from '@godwit/protocol/duration'
 import { formatBytes, formatRate } from '@godwit/protocol/rate'
 import { printable } from './printable.js'
@@ -98,6 +98,10 @@ export const offerText = (offer: OfferedLine): string => {
   lines.push(`Verification words (the same on both sides): ${printable(offer.verification)}`)
   return lines.join('\n')
 }
+
+/** Who has come, and the words that their side shows. */
+export const pairedText = ({ name, verification }: PairedLine): string =>
+  `${printable(name)} has the code. Its verification words (the same on both sides): ${printable(verification)}`
 
 /** What a finished transfer leaves: how much in how long, and the files. */
 export const completedText = (line: CompletedLine, verb: 'Sent' | 'Received' | 'Completed'): string => {

@@ -2,7 +2,7 @@
 
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { viewOf } from '@godwit/engine/projections/transferView'
-import type { CompletedLine, EventLine, FailedLine, OfferedLine, TransferView } from '@godwit/protocol/api'
+import type { CompletedLine, EventLine, FailedLine, OfferedLine, PairedLine, TransferView } from '@godwit/protocol/api'
 import { displayName, displayPath } from '@godwit/protocol/displayName'
 import { messageOf } from '@godwit/protocol/errors'
 import type { RecordedEvent } from '@godwit/protocol/events'
@@ -44,6 +44,20 @@ export const offeredLineOf = (projection: TransferProjection, records: TransferR
       .map(({ path, sizeBytes }) => ({ path: displayPath(path), size: sizeBytes })),
     verification: record?.verification ?? '',
   }
+}
+
+/** On a sender: the words of every receiver that is being served, as far as its handshake has come. */
+export const pairedLinesOf = (projection: TransferProjection, records: TransferRecords): PairedLine[] => {
+  const { transferId, transfer } = projection
+  if (transfer.status === 'none' || transfer.run.role !== 'sender') return []
+  const words = records.get(transferId)?.receiverWords ?? {}
+  return transfer.run.receivers.flatMap(({ id, name, phase }) => {
+    const verification = words[id]
+    const isServed = phase.is === 'admitted' || phase.is === 'offered' || phase.is === 'accepted'
+    // The name comes with the event that says that the handshake is over.
+    if (verification === undefined || name === '' || !isServed) return []
+    return [{ type: 'transfer.paired' as const, transferId, receiver: id, name: displayName(name), verification }]
+  })
 }
 
 /** The line that ends a `watch`; undefined while the transfer has not ended. */

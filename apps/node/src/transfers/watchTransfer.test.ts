@@ -1,4 +1,4 @@
-/** Watching a transfer whose log is lost and built again meanwhile. */
+/** Watching a transfer: who has paired, and a log that is lost and built again meanwhile. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import {
 } from '@godwit/engine/projections/transferProjection'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { expect, test } from 'vitest'
-import { TransferRecords } from '../records/transferRecord.js'
+import { type TransferRecord, TransferRecords, transferRecordSchema } from '../records/transferRecord.js'
 import { TransferLog } from './transferLog.js'
 import { watchTransfer } from './watchTransfer.js'
 
@@ -31,6 +31,34 @@ const ENQUEUE = {
   chunkCount: 0,
   acceptsAtOnce: true,
 } as const
+
+const RECORD: TransferRecord = transferRecordSchema.parse({
+  version: 1,
+  transferId: ID,
+  role: 'sender',
+  submissionId: 's',
+  requestHash: '',
+  createdAt: 0,
+  rendezvous: null,
+  advertise: null,
+  roomName: null,
+  nameplate: null,
+  paths: [],
+  names: [],
+  skipped: [],
+  output: null,
+  acceptsAtOnce: false,
+  isAccepted: false,
+  limit: null,
+  capacity: 1,
+  receiversWanted: 1,
+  fileCount: 0,
+  totalBytes: 0,
+  peerName: '',
+  verification: '',
+  ended: null,
+  isCompletionKnown: false,
+})
 
 test('who watches is told the end, though the log was built again with fewer events', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'godwit-watch-'))
@@ -60,6 +88,47 @@ test('who watches is told the end, though the log was built again with fewer eve
   await log.execute(ID, ENQUEUE)
   await log.execute(ID, { type: 'cancel', by: 'user' })
   await ended
+  expect(rest.at(-1)).toBe('transfer.failed')
+  rmSync(folder, { recursive: true })
+})
+
+test("who watches a sender is told each receiver's verification words once, before they are asked for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'godwit-watch-'))
+  const events = new MemoryEventStore<TransferEvent>({ now: () => 1000, routeOf })
+  const projections = new MemoryProjectionStore<TransferProjection>()
+  const log = new TransferLog(
+    events,
+    createProjector({ events, projections, initial: initialTransferProjection, fold: foldTransfer }),
+  )
+  const records = new TransferRecords(folder)
+  records.put({ ...RECORD, receiverWords: { r1: 'amber brick cloud delta' } })
+  await log.execute(ID, { ...ENQUEUE, role: 'sender' })
+  await log.execute(ID, {
+    type: 'enterRoom',
+    roomId: 'room',
+    nameplate: '4821',
+    rendezvousUrl: 'http://192.0.2.1:1',
+    advertise: null,
+    receiver: null,
+  })
+  const joined = { type: 'ReceiverJoined', data: { receiver: 'r1', roomVersion: 2 } } as const
+  const admitted = { type: 'ReceiverAdmitted', data: { receiver: 'r1', roomVersion: 3 } } as const
+  for (const event of [joined, admitted]) await log.execute(ID, { type: 'mirrorRoomEvent', event })
+
+  const lines = watchTransfer(log, records, ID, 0, new AbortController().signal)
+  expect((await lines.next()).value?.line).toMatchObject({ type: 'transfer.progress', state: 'connecting' })
+  await log.execute(ID, { type: 'pair', receiver: 'r1', name: 'heron' })
+  expect((await lines.next()).value?.line).toEqual({
+    type: 'transfer.paired',
+    transferId: ID,
+    receiver: 'r1',
+    name: 'heron',
+    verification: 'amber brick cloud delta',
+  })
+  await log.execute(ID, { type: 'cancel', by: 'user' })
+  const rest: string[] = []
+  for await (const { line } of lines) rest.push(line.type)
+  expect(rest).not.toContain('transfer.paired')
   expect(rest.at(-1)).toBe('transfer.failed')
   rmSync(folder, { recursive: true })
 })

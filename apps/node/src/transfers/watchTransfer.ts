@@ -1,4 +1,4 @@
-/** Watching one transfer: its progress at most four times a second, its offer, its end; nothing is missed. */
+/** Watching one transfer: its progress at most four times a second, who has paired, its offer, its end; nothing is missed. */
 
 import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
 import {
@@ -11,7 +11,7 @@ import { messageOf } from '@godwit/protocol/errors'
 import { PROGRESS_PER_SECOND_MAX } from '@godwit/protocol/limits'
 import type { TransferRecords } from '../records/transferRecord.js'
 import type { WatchedLine } from '../service.js'
-import { lastLineOf, offeredLineOf } from './lines.js'
+import { lastLineOf, offeredLineOf, pairedLinesOf } from './lines.js'
 import type { TransferLog } from './transferLog.js'
 
 const PROGRESS_EVERY_MS = 1000 / PROGRESS_PER_SECOND_MAX
@@ -41,10 +41,16 @@ export async function* watchTransfer(
   let shownVersion = 0
   let shownAtMs = Number.NEGATIVE_INFINITY
   let hasOffered = false
+  const wordsTold = new Map<string, string>()
   let next = events.next()
   try {
     while (!signal.aborted) {
       const { version } = projection
+      for (const line of pairedLinesOf(projection, records)) {
+        if (wordsTold.get(line.receiver) === line.verification) continue
+        wordsTold.set(line.receiver, line.verification)
+        yield { version, line }
+      }
       if (version > shownVersion && performance.now() - shownAtMs >= PROGRESS_EVERY_MS) {
         shownVersion = version
         shownAtMs = performance.now()
