@@ -243,6 +243,13 @@ export class MemoryNetwork {
     for (const [first, count] of files) missing.add(first, first + count)
   }
 
+  /** The sender tells in a new session what it had recorded in an earlier one. */
+  leaveOut({ receiver }: MemorySession, files: readonly RangePair[]): void {
+    const pairs = files.map(([first, count]): [number, number] => [first, count])
+    this.#leaveOut(receiver, pairs)
+    receiver.reportAsReceiver({ type: 'filesFailed', files: pairs, code: 'ERR_SOURCE_CHANGED' })
+  }
+
   /** The sender has found that these files have changed. */
   failFiles({ sender }: MemorySession, files: readonly RangePair[]): void {
     const pairs = files.map(([first, count]): [number, number] => [first, count])
