@@ -290,7 +290,6 @@ describe('failures', () => {
     [['node', 'sending', '0']],
     // Not there yet, so not there at all.
     [['send', 'a', '--lanes', '9']],
-    [['open']],
     [['priority', 'x', '1']],
   ])('%j is a usage error: exit 2, a sentence, no repeated secret', async (argv) => {
     const { exitCode, out, err } = await run(argv)

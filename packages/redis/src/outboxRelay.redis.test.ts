@@ -45,10 +45,13 @@ test('entries reach the queues in order and leave the outbox', async () => {
     },
   })
   await log.events.append('tr1', 3, [counted(4)], metadata)
-  await vi.waitFor(async () => {
-    expect(delivered.map(({ eventId }) => eventId)).toEqual(['tr1.1', 'tr1.2', 'tr1.3', 'tr1.4'])
-    expect(await log.redis.xlen(outbox)).toBe(0)
-  })
+  await vi.waitFor(
+    async () => {
+      expect(delivered.map(({ eventId }) => eventId)).toEqual(['tr1.1', 'tr1.2', 'tr1.3', 'tr1.4'])
+      expect(await log.redis.xlen(outbox)).toBe(0)
+    },
+    { timeout: 5000 },
+  )
   await relay.stop()
   await log.close()
 })
@@ -67,7 +70,7 @@ test('a relay that dies between enqueueing and acknowledging loses nothing, and 
     },
   })
   await log.events.append('tr1', 0, [1, 2, 3].map(counted), metadata)
-  await vi.waitFor(() => expect(enqueued).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(enqueued).toBeGreaterThan(0), { timeout: 5000 })
   await dying.stop()
   expect(await log.redis.xlen(outbox)).toBe(3)
 
@@ -110,7 +113,7 @@ test('a relay goes on after the server has lost everything', async () => {
     },
   })
   await log.events.append('tr1', 0, [counted(1)], metadata)
-  await vi.waitFor(() => expect(delivered).toEqual(['tr1.1']))
+  await vi.waitFor(() => expect(delivered).toEqual(['tr1.1']), { timeout: 5000 })
   await log.redis.flushall()
   await log.events.append('tr2', 0, [counted(1)], metadata)
   await vi.waitFor(() => expect(delivered).toEqual(['tr1.1', 'tr2.1']), { timeout: 5000 })

@@ -89,6 +89,10 @@ export const eventText = ({ event, data }: EventLine, name: string): Told | unde
       return plain('Resumed.')
     case 'LimitChanged':
       return plain(data['limit'] === null ? 'The limit was lifted.' : `Limited to ${formatRate(number('limit'))}.`)
+    case 'PriorityChanged':
+      return plain(`Priority ${number('priority')} from now on.`)
+    case 'ScheduleChanged':
+      return plain('When it may run was changed.')
     case 'FilesCompleted':
       return good(
         `${plural(number('count'), 'file')} verified and under ${number('count') === 1 ? 'its final name' : 'their final names'}.`,

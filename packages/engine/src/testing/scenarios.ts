@@ -149,3 +149,7 @@ export const SHARED: readonly Scenario[] = SHARES.flatMap(([flows, target]) =>
     }),
   ),
 )
+
+/** Scenarios with the titles that their tests have. */
+export const titled = (scenarios: readonly Scenario[]): readonly (readonly [title: string, scenario: Scenario])[] =>
+  scenarios.map((scenario) => [`${scenario.flows.join(' beside ')}: ${scenario.name}`, scenario])
