@@ -43,7 +43,7 @@ test('a transfer that left files out says what arrived and what is missing', () 
     },
     'Received',
   )
-  expect(text).toBe('Received 1 file, 5 B, in 1 s, 5 B/s.\n  kept\nMissing 1 file:\n  a\\u{1b}b')
+  expect(text).toBe('Received 1 file, 5 B, in 1.0 s, 5 B/s.\n  kept\nMissing 1 file:\n  a\\u{1b}b')
   expect(progressText(progress({ filesMissing: 2 }), false)).toContain('2 files missing')
 })
 
