@@ -100,7 +100,14 @@ const progressShape = {
   /** Null when unknown. */
   etaSeconds: z.number().nonnegative().nullable(),
   receivers: z.array(receiverViewSchema),
+  /** Files that some receiver does not get, because they changed while they were sent; left out where there is none. */
+  filesMissing: count.optional(),
 }
+
+/** A file that did not arrive, by its path as it was sent, and why. */
+export const missingFileSchema = z.object({ path: z.string(), size: count, code: errorCode })
+export type MissingFile = z.infer<typeof missingFileSchema>
+const finishedFiles = z.array(z.object({ path: z.string(), size: count, blake3: z.string() }))
 
 /** `{"type":"transfer.progress", …}` */
 export const transferProgressSchema = z.object({
@@ -123,6 +130,8 @@ export const transferViewSchema = z.object({
   names: z.array(z.string()),
   fileCount: count,
   filesDone: count,
+  /** Those of `filesMissing`, escaped for display; the first 20. */
+  missing: z.array(missingFileSchema).optional(),
   /** Where it is received into; null on a sender. */
   output: z.string().nullable(),
   capacity: count,
@@ -208,7 +217,7 @@ export const completedLineSchema = z.object({
   /** From acceptance to the verified file under its final name. */
   seconds: z.number().nonnegative(),
   /** `path` is relative to the output folder on a receiver, to the sent folder's parent on a sender. */
-  files: z.array(z.object({ path: z.string(), size: count, blake3: z.string() })),
+  files: finishedFiles,
 })
 export type CompletedLine = z.infer<typeof completedLineSchema>
 
@@ -217,6 +226,11 @@ export const failedLineSchema = z.object({
   transferId: transferIdSchema.optional(),
   code: errorCode,
   message: z.string(),
+  /** Where some files arrived and others could not: what a completed transfer tells of those that did, and the others. */
+  bytes: count.optional(),
+  seconds: z.number().nonnegative().optional(),
+  files: finishedFiles.optional(),
+  missing: z.array(missingFileSchema).optional(),
 })
 export type FailedLine = z.infer<typeof failedLineSchema>
 

@@ -8,6 +8,7 @@
 import { assert } from './assert.js'
 import { CHUNK_SIZE_BYTES, MANIFEST_MAX_ENTRIES, TRANSFER_MAX_BYTES } from './limits.js'
 import type { Manifest } from './manifest.js'
+import { type RangePair, RangeSet } from './rangeSet.js'
 
 /** A chunk's place: `length` bytes of file number `file` from its byte `offset`. */
 export interface ChunkPlace {
@@ -107,6 +108,18 @@ export class ChunkPlan {
   chunksOfFile(file: number): ChunkStretch {
     const first = at(this.#firstChunk, this.#checkFile(file))
     return { first, count: at(this.#firstChunk, file + 1) - first }
+  }
+
+  /** The chunks of `[first file, number of files]` pairs, as pairs that are sorted and not adjacent. */
+  chunksOfFiles(files: Iterable<RangePair>): [number, number][] {
+    const chunks = new RangeSet()
+    for (const [first, count] of files) {
+      assert(count >= 0 && first >= 0 && first + count <= this.fileCount, 'the files are some of the plan')
+      const start = at(this.#firstChunk, first)
+      const end = at(this.#firstChunk, first + count)
+      if (end > start) chunks.add(start, end)
+    }
+    return chunks.toPairs()
   }
 
   /** Bytes of `[first chunk, number of chunks]` pairs; each pair must lie within the plan. */

@@ -23,9 +23,12 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
     .tuple(fc.nat(1000), fc.integer({ min: 1, max: 1000 }))
     .map(([first, count]): ControlMessage => ({ type: 'FilesCompleted', first, count })),
   fc
-    .tuple(fc.maxSafeNat(), fc.nat())
-    .map(([total, milliseconds]): ControlMessage => ({ type: 'Completed', bytes: total, milliseconds })),
+    .tuple(fc.maxSafeNat(), fc.nat(), pairs)
+    .map(
+      ([total, milliseconds, missing]): ControlMessage => ({ type: 'Completed', bytes: total, milliseconds, missing }),
+    ),
   fc.constant<ControlMessage>({ type: 'Failed', code: 'ERR_DISK_FULL' }),
+  pairs.map((files): ControlMessage => ({ type: 'FilesFailed', code: 'ERR_SOURCE_CHANGED', files })),
   fc.uniqueArray(fc.integer({ min: 1, max: 7 }), { maxLength: 7 }).map(
     (lanes): ControlMessage => ({
       type: 'Lanes',

@@ -12,10 +12,11 @@
  * 0x05  FileHashes        S→R        first file · count · 32 bytes each
  * 0x06  Retransmit        R→S        reason (1 byte) · pairs
  * 0x07  FilesCompleted    R→S        first file · count
- * 0x08  Completed         R→S        bytes · milliseconds
+ * 0x08  Completed         R→S        bytes · milliseconds · pairs (of files that are missing; left out where none is)
  * 0x09  CompletionKnown   S→R        –
  * 0x0a  Failed            both       error code as text
  * 0x0b  Lanes             both       count (1 byte) · (lane (1 byte) · candidates) × count
+ * 0x0c  FilesFailed       S→R        error code as text · pairs (of files)
  *
  * pairs := count (varint) · (first · length) × count, all varints, ascending
  * ```
@@ -53,11 +54,19 @@ export type ControlMessage =
   | { readonly type: 'FileHashes'; readonly first: number; readonly hashes: Uint8Array }
   | { readonly type: 'Retransmit'; readonly reason: RetransmitReason; readonly ranges: readonly RangePair[] }
   | { readonly type: 'FilesCompleted'; readonly first: number; readonly count: number }
-  | { readonly type: 'Completed'; readonly bytes: number; readonly milliseconds: number }
+  /** `missing`: file numbers that the sender could not deliver; `bytes` are those of the others. */
+  | {
+      readonly type: 'Completed'
+      readonly bytes: number
+      readonly milliseconds: number
+      readonly missing: readonly RangePair[]
+    }
   | { readonly type: 'CompletionKnown' }
   | { readonly type: 'Failed'; readonly code: ErrorCode }
   /** The sender offers further lanes, the receiver answers with those that it takes. */
   | { readonly type: 'Lanes'; readonly lanes: readonly LaneAddress[] }
+  /** These files cannot be delivered, and are left out of the transfer; the others go on. */
+  | { readonly type: 'FilesFailed'; readonly code: ErrorCode; readonly files: readonly RangePair[] }
 
 const TYPES = {
   Manifest: 0x01,
@@ -71,6 +80,7 @@ const TYPES = {
   CompletionKnown: 0x09,
   Failed: 0x0a,
   Lanes: 0x0b,
+  FilesFailed: 0x0c,
 } as const satisfies Record<ControlMessage['type'], number>
 
 const writePairs = (writer: ByteWriter, pairs: readonly RangePair[]): void => {
@@ -107,6 +117,7 @@ export const encodeControlMessage = (message: ControlMessage): Uint8Array => {
       break
     case 'Completed':
       body.varint(message.bytes).varint(message.milliseconds)
+      if (message.missing.length > 0) writePairs(body, message.missing)
       break
     case 'Failed':
       body.text(message.code)
@@ -114,6 +125,9 @@ export const encodeControlMessage = (message: ControlMessage): Uint8Array => {
     case 'Lanes':
       body.u8(message.lanes.length)
       for (const { lane, candidates } of message.lanes) writeCandidates(body.u8(lane), candidates)
+      break
+    case 'FilesFailed':
+      writePairs(body.text(message.code), message.files)
       break
     case 'Decline':
     case 'CompletionKnown':
@@ -184,7 +198,9 @@ const readMessage = (reader: ByteReader): ControlMessage | undefined => {
       const total = reader.varint()
       const milliseconds = reader.varint()
       if (total === undefined || milliseconds === undefined) return undefined
-      return { type: 'Completed', bytes: total, milliseconds }
+      if (reader.isAtEnd) return { type: 'Completed', bytes: total, milliseconds, missing: [] }
+      const missing = readPairs(reader)
+      return missing && { type: 'Completed', bytes: total, milliseconds, missing }
     }
     case TYPES.CompletionKnown:
       return { type: 'CompletionKnown' }
@@ -195,6 +211,12 @@ const readMessage = (reader: ByteReader): ControlMessage | undefined => {
     case TYPES.Lanes: {
       const lanes = readLanes(reader)
       return lanes && { type: 'Lanes', lanes }
+    }
+    case TYPES.FilesFailed: {
+      const code = reader.text(64)
+      if (!isErrorCode(code)) return undefined
+      const files = readPairs(reader)
+      return files && { type: 'FilesFailed', code, files }
     }
     default:
       return undefined

@@ -148,8 +148,27 @@ export const transferEventSchema = z.discriminatedUnion('type', [
   event('ScheduleChanged', { schedule: scheduleSchema, by: z.string().max(64) }),
   /** Files `first … first + count - 1` (numbered as in the manifest) stand under their final names. */
   event('FilesCompleted', { receiver, first: count, count: count.min(1) }),
+  /**
+   * Files that this receiver does not get, whoever of the two met why; the others go on. `chunks` are theirs and count
+   * for nothing any more.
+   */
+  event('FilesFailed', {
+    receiver,
+    files: chunkRangesSchema,
+    chunks: chunkRangesSchema,
+    /** Of all of them. */
+    bytes: count,
+    /** Bytes of those among them that had been acked. */
+    bytesTakenBack: count,
+    code: errorCode,
+  }),
   event('ReceiverCompleted', { receiver, bytes: count, seconds: z.number().nonnegative() }),
-  event('TransferCompleted', { bytes: count, seconds: z.number().nonnegative() }),
+  event('TransferCompleted', {
+    bytes: count,
+    seconds: z.number().nonnegative(),
+    /** What could not be delivered; left out where that is nothing. */
+    missing: z.object({ files: count.min(1), code: errorCode }).optional(),
+  }),
   event('TransferFailed', { code: errorCode, detail: z.string().max(512).nullable() }),
   /** A failed transfer was asked to go on. */
   event('TransferRetried', { by: z.string().max(64) }),

@@ -4,7 +4,7 @@ import { EXIT, exitCodeOf } from '@godwit/protocol/errors'
 import type { Output } from '../output.js'
 import { printable } from '../render/printable.js'
 import { createProgressDisplay } from '../render/progressDisplay.js'
-import { completedText, pairedText } from '../render/transferText.js'
+import { completedText, pairedText, partlyText } from '../render/transferText.js'
 import type { CommandContext } from './command.js'
 
 /** Goes on following, or ends the command with this exit code. */
@@ -58,7 +58,7 @@ export const followTransfer = async (options: FollowTransferOptions): Promise<nu
           return EXIT.ok
         case 'transfer.failed':
           display.clear()
-          if (output.isJson) output.result(line, () => '')
+          if (output.isJson || line.missing !== undefined) output.result(line, () => partlyText(line, options.verb))
           output.say(`godwit: ${printable(line.message)} (${line.code})`)
           return exitCodeOf(line.code)
       }

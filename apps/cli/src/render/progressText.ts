@@ -61,6 +61,8 @@ export const progressText = (progress: TransferProgress, hasBar: boolean): strin
     if (state === 'transferring' && rate > 0) parts.push(formatRate(rate))
     if (state === 'transferring' && etaSeconds !== null) parts.push(`${formatDuration(etaSeconds)} left`)
   }
+  const missing = progress.filesMissing ?? 0
+  if (missing > 0) parts.push(`${missing} ${missing === 1 ? 'file' : 'files'} missing`)
   // The end has a line of its own.
   const isHeld = state === 'paused' || state === 'scheduled' || state === 'queued'
   if (isHeld && progress.reason != null) parts.push(printable(progress.reason.message))

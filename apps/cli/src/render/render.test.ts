@@ -5,6 +5,7 @@ import { printable, printableJson } from './printable.js'
 import { createProgressDisplay } from './progressDisplay.js'
 import { percentOf, progressText } from './progressText.js'
 import { shellQuoted } from './shellQuoted.js'
+import { partlyText } from './transferText.js'
 
 const progress = (changes: Partial<TransferProgress> = {}): TransferProgress => ({
   type: 'transfer.progress',
@@ -27,6 +28,23 @@ describe('printable', () => {
     expect(printable(kept)).toBe(kept)
     expect(printable(printable('\u0007'))).toBe(printable('\u0007'))
   })
+})
+
+test('a transfer that left files out says what arrived and what is missing', () => {
+  const text = partlyText(
+    {
+      type: 'transfer.failed',
+      code: 'ERR_SOURCE_CHANGED',
+      message: '',
+      bytes: 5,
+      seconds: 1,
+      files: [{ path: 'kept', size: 5, blake3: '' }],
+      missing: [{ path: 'a\u001bb', size: 7, code: 'ERR_SOURCE_CHANGED' }],
+    },
+    'Received',
+  )
+  expect(text).toBe('Received 1 file, 5 B, in 1.0 s, 5 B/s.\n  kept\nMissing 1 file:\n  a\\u{1b}b')
+  expect(progressText(progress({ filesMissing: 2 }), false)).toContain('2 files missing')
 })
 
 describe('a line of JSON', () => {

@@ -1,5 +1,5 @@
 /** Transfers, offers and results for people: what `list`, `show` and the end of a transfer print. */
-import type { CompletedLine, OfferedLine, PairedLine, TransferView } from '@godwit/protocol/api'
+import type { CompletedLine, FailedLine, OfferedLine, PairedLine, TransferView } from '@godwit/protocol/api'
 import { formatDuration } from '@godwit/protocol/duration'
 import { formatBytes, formatRate } from '@godwit/protocol/rate'
 import { printable } from './printable.js'
@@ -55,11 +55,10 @@ export const transferText = (view: TransferView): string => {
     ['state', view.reason === null ? stateText(view.state) : `${stateText(view.state)} (${view.reason.code})`],
   ]
   if (view.reason !== null) rows.push(['reason', printable(view.reason.message)])
-  rows.push(
-    ['names', namesText(view)],
-    ['files', `${view.filesDone} of ${view.fileCount}`],
-    ['bytes', `${formatBytes(view.bytesDone)} of ${formatBytes(view.bytesTotal)}`],
-  )
+  rows.push(['names', namesText(view)], ['files', `${view.filesDone} of ${view.fileCount}`], ...missingRows(view), [
+    'bytes',
+    `${formatBytes(view.bytesDone)} of ${formatBytes(view.bytesTotal)}`,
+  ])
   if (view.rate > 0) rows.push(['rate', formatRate(view.rate)])
   if (view.etaSeconds !== null) rows.push(['left', formatDuration(view.etaSeconds)])
   rows.push(['limit', formatRate(view.limit)])
@@ -87,6 +86,15 @@ export const transferText = (view: TransferView): string => {
   return table(rows)
 }
 
+/** A row for each file that is missing and known by name, and one for the rest. */
+const missingRows = ({ filesMissing = 0, missing = [] }: TransferView): [string, string][] => {
+  const rows = missing.map(({ path, code }): [string, string] => ['missing', `${printable(path)} (${code})`])
+  const more = filesMissing - missing.length
+  return more > 0
+    ? [...rows, ['missing', `${missing.length > 0 ? '… and ' : ''}${countText(more, 'more file')}`]]
+    : rows
+}
+
 /** The whole offer, as far as the node lists it: who, what, how much, and the words to compare. */
 export const offerText = (offer: OfferedLine): string => {
   const lines = [
@@ -107,7 +115,20 @@ export const pairedText = ({ name, verification }: PairedLine): string =>
 export const completedText = (line: CompletedLine, verb: 'Sent' | 'Received' | 'Completed'): string => {
   const rate = line.seconds > 0 && line.bytes > 0 ? `, ${formatRate(Math.round(line.bytes / line.seconds))}` : ''
   const head = `${verb} ${countText(line.files.length, 'file')}, ${formatBytes(line.bytes)}, in ${formatDuration(line.seconds)}${rate}.`
-  const files = line.files.slice(0, FILES_SHOWN).map(({ path }) => `  ${printable(path)}`)
-  const more = line.files.length - files.length
-  return [head, ...files, ...(more > 0 ? [`  … and ${countText(more, 'more file')}`] : [])].join('\n')
+  return [head, ...pathLines(line.files)].join('\n')
+}
+
+/** The same where some files could not be delivered: what arrived, then what did not. */
+export const partlyText = (line: FailedLine, verb: Parameters<typeof completedText>[1]): string => {
+  const { bytes = 0, seconds = 0, files = [], missing = [] } = line
+  const arrived = completedText({ type: 'transfer.completed', transferId: '', bytes, seconds, files }, verb)
+  return [arrived, `Missing ${countText(missing.length, 'file')}:`, ...pathLines(missing)].join('\n')
+}
+
+const pathLines = (files: readonly { readonly path: string }[]): readonly string[] => {
+  const more = files.length - FILES_SHOWN
+  return [
+    ...files.slice(0, FILES_SHOWN).map(({ path }) => `  ${printable(path)}`),
+    ...(more > 0 ? [`  … and ${countText(more, 'more file')}`] : []),
+  ]
 }

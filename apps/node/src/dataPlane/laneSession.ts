@@ -11,7 +11,7 @@ import type { CloseCode } from '@godwit/engine/transport/types'
 import { assert } from '@godwit/protocol/assert'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure } from '@godwit/protocol/errors'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import type { LanePools } from './bufferPool.js'
@@ -67,7 +67,7 @@ export class LaneSession implements LaneOwner {
       onFileVerified: (file, damaged) => this.#receive((session) => session.onFileVerified(file, damaged)),
       onFinalized: (failure) => this.#receive((session) => session.onFinalized(failure)),
       onFilesCompleted: (first, count) => this.#post({ type: 'filesCompleted', key: this.#key, first, count }),
-      onFiles: (files) => this.#post({ type: 'files', key: this.#key, files }),
+      onFiles: (files, missing) => this.#post({ type: 'files', key: this.#key, files, missing }),
     })
     this.#receiverDisk = disk
     const opened = await disk.open()
@@ -84,7 +84,7 @@ export class LaneSession implements LaneOwner {
     const { held, isResumed, isFinalizing } = opened.value
     this.#post({ type: 'begun', key: this.#key, held: held.toPairs(), isResumed })
     if (isFinalizing) this.#receive((session) => session.resumeFinalizing())
-    else this.#receive((session) => session.begin(disk.plan, held, []))
+    else this.#receive((session) => session.begin(disk.plan, held, [], begin.missing))
   }
 
   decline(): void {
@@ -111,8 +111,12 @@ export class LaneSession implements LaneOwner {
     this.#receive((session) => session.announceFiles(first, count))
   }
 
-  announceCompletion(bytes: number, milliseconds: number): void {
-    this.#receive((session) => session.announceCompletion(bytes, milliseconds))
+  announceCompletion(bytes: number, milliseconds: number, missing: readonly RangePair[]): void {
+    this.#receive((session) => session.announceCompletion(bytes, milliseconds, missing))
+  }
+
+  leaveOut(files: readonly RangePair[], code: ErrorCode): void {
+    this.#send((session) => session.leaveOut(files, code))
   }
 
   offerLanes(lanes: readonly LaneAddress[]): void {
@@ -245,7 +249,7 @@ export class LaneSession implements LaneOwner {
     const disk = new SenderDisk(transfer.sources, plan, {
       onChunkRead: (chunk, hash) => this.#send((session) => session.onChunkRead(chunk, hash)),
       onFileHashed: (file, hash, wasAsked) => this.#send((session) => session.onFileHashed(file, hash, wasAsked)),
-      onReadFailed: (chunk, failure) => this.#send((session) => session.onReadFailed(chunk, failure)),
+      onReadFailed: (file, chunk, failure) => this.#send((session) => session.onReadFailed(file, chunk, failure)),
     })
     this.#senderDisk = disk
     const session = new SenderSession({
@@ -259,6 +263,7 @@ export class LaneSession implements LaneOwner {
         const hash = transfer.fileHashes.subarray(file * 32, file * 32 + 32)
         return hash.some((byte) => byte !== 0) ? hash : undefined
       },
+      missing: transfer.missing,
       report: (report) =>
         this.#post({ type: 'sender', key: this.#key, report, stats: this.#windowStats(report.type === 'durable') }),
     })
@@ -274,7 +279,8 @@ export class LaneSession implements LaneOwner {
         writeChunk: (chunk, buffer, length, hash) => this.#disk().writeChunk(chunk, buffer, length, hash),
         checkpoint: () => this.#disk().checkpoint(),
         verifyFile: (file, hash) => this.#disk().verifyFile(file, hash),
-        finalize: () => this.#disk().finalize(),
+        dropFiles: (files) => this.#disk().dropFiles(files),
+        finalize: (missing) => this.#disk().finalize(missing),
       },
       stream,
       grant: (totalBytes) => this.#loop.grantCredit(totalBytes),

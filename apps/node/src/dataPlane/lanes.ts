@@ -77,7 +77,10 @@ export class Lanes {
         session.announceFiles(command.first, command.count)
         break
       case 'announceCompletion':
-        session.announceCompletion(command.bytes, command.milliseconds)
+        session.announceCompletion(command.bytes, command.milliseconds, command.missing)
+        break
+      case 'leaveOut':
+        session.leaveOut(command.files, command.code)
         break
       case 'setLimit':
         loop.setLimit(command.limit)

@@ -4,12 +4,13 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { MissingFiles } from '@godwit/engine/domain/transfer/state'
 import type { ConnectionIds, TrafficSecrets } from '@godwit/engine/handshake/keySchedule'
 import type { ReceiverReport, SenderReport, WindowStats } from '@godwit/engine/transfer/ports'
 import type { CongestionProfile } from '@godwit/engine/transport/congestion/profile'
 import type { CloseCode } from '@godwit/engine/transport/types'
 import type { LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure } from '@godwit/protocol/errors'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import type { PacketCipher } from '@godwit/protocol/packetCipher'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { FinishedFile } from '../files/finalize.js'
@@ -42,6 +43,8 @@ export interface SenderParameters {
   readonly sources: readonly SourceFile[]
   /** 32 bytes per file of hashes known so far; all zero where unknown. */
   readonly fileHashes: Uint8Array
+  /** Files that this receiver does not get; undefined for none. */
+  readonly missing?: Pick<MissingFiles, 'files' | 'code'> | undefined
   /** Lanes that the session may have, the first one included. */
   readonly lanes: number
 }
@@ -56,6 +59,8 @@ export interface BeginParameters {
   readonly manifest: Uint8Array
   /** Chunks that the log knows to be durable. */
   readonly claimed: readonly RangePair[]
+  /** Files that the sender cannot deliver, as far as the log knows. */
+  readonly missing: readonly RangePair[]
 }
 
 /** From the main thread to the worker. `key` names a session; the main thread makes it. */
@@ -103,7 +108,19 @@ export type LaneCommand =
     }
   | { readonly type: 'confirmCompletion'; readonly key: string }
   | { readonly type: 'announceFiles'; readonly key: string; readonly first: number; readonly count: number }
-  | { readonly type: 'announceCompletion'; readonly key: string; readonly bytes: number; readonly milliseconds: number }
+  | {
+      readonly type: 'announceCompletion'
+      readonly key: string
+      readonly bytes: number
+      readonly milliseconds: number
+      readonly missing: readonly RangePair[]
+    }
+  | {
+      readonly type: 'leaveOut'
+      readonly key: string
+      readonly files: readonly RangePair[]
+      readonly code: ErrorCode
+    }
   | { readonly type: 'setLimit'; readonly key: string; readonly limit: number | null }
   | { readonly type: 'fail'; readonly key: string; readonly failure: Failure }
   /** Ends the session from this side. */
@@ -135,7 +152,13 @@ export type LaneReport =
   | { readonly type: 'sender'; readonly key: string; readonly report: SenderReport; readonly stats: WindowStats }
   | { readonly type: 'receiver'; readonly key: string; readonly report: ReceiverReport; readonly stats: WindowStats }
   | { readonly type: 'filesCompleted'; readonly key: string; readonly first: number; readonly count: number }
-  | { readonly type: 'files'; readonly key: string; readonly files: readonly FinishedFile[] }
+  /** `missing`: those that got no name, by their numbers. */
+  | {
+      readonly type: 'files'
+      readonly key: string
+      readonly files: readonly FinishedFile[]
+      readonly missing: readonly RangePair[]
+    }
   /** The session is over. `partial`: chunks that had begun to arrive. */
   | {
       readonly type: 'ended'

@@ -34,7 +34,7 @@ const ignored: ReceiverDiskOutcomes = {
   onFiles: () => {},
 }
 const diskOf = (outputDir: string, manifest: Uint8Array) =>
-  new ReceiverDisk({ transferId: TRANSFER_ID, outputDir, manifest, claimed: [] }, ignored)
+  new ReceiverDisk({ transferId: TRANSFER_ID, outputDir, manifest, claimed: [], missing: [] }, ignored)
 
 test('finds by hashing what the log does not know', async () => {
   const out = await tempDir()

@@ -25,7 +25,7 @@ export interface ReceiverDiskOutcomes {
   onFileVerified(file: number, damaged: readonly RangePair[] | Failure): void
   onFinalized(failure?: Failure): void
   onFilesCompleted(first: number, count: number): void
-  onFiles(files: readonly FinishedFile[]): void
+  onFiles(files: readonly FinishedFile[], missing: readonly RangePair[]): void
 }
 
 export interface OpenedStaging {
@@ -43,6 +43,7 @@ export class ReceiverDisk implements ReceiverIo {
   #staging: Staging | undefined
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
+  #dropping: Promise<unknown> | undefined
   /** Operations under way, opening too; closing waits for them. */
   readonly #pending = new Set<Promise<unknown>>()
 
@@ -92,16 +93,30 @@ export class ReceiverDisk implements ReceiverIo {
     this.#track(this.#verify(file, blake3))
   }
 
-  finalize(): void {
-    this.#track(
-      finalize(this.#open(), {
-        onFilesCompleted: this.#outcomes.onFilesCompleted,
-        afterStep: (step) => crashPoint(`finalize: ${step}`),
-      }).then((result) => {
-        if (result.ok) this.#outcomes.onFiles(result.value)
-        this.#outcomes.onFinalized(result.ok ? undefined : result.failure)
-      }),
-    )
+  dropFiles(files: readonly RangePair[]): void {
+    const staging = this.#open()
+    // What cannot be dropped goes with the staging folder.
+    this.#dropping = this.#track(Promise.all([this.#dropping, staging.drop(files)]))
+  }
+
+  /** @param missing - of an earlier call that had begun, its own are what counts. */
+  finalize(missing: readonly RangePair[]): void {
+    this.#track(this.#finalize(missing))
+  }
+
+  async #finalize(missing: readonly RangePair[]): Promise<void> {
+    await this.#dropping
+    let recorded = missing
+    const result = await finalize(this.#open(), {
+      missing,
+      onMissing: (files) => {
+        recorded = files
+      },
+      onFilesCompleted: this.#outcomes.onFilesCompleted,
+      afterStep: (step) => crashPoint(`finalize: ${step}`),
+    })
+    if (result.ok) this.#outcomes.onFiles(result.value, recorded)
+    this.#outcomes.onFinalized(result.ok ? undefined : result.failure)
   }
 
   /** Makes durable what was written, then closes; the next session finds these chunks by their hashes. */
@@ -142,7 +157,9 @@ export class ReceiverDisk implements ReceiverIo {
     if (!verified.ok) return verified
     const { held } = verified.value
     if (isResumed) {
-      const room = await this.#checkRoom(manifest, held)
+      const needless = held.clone()
+      for (const [first, count] of staging.plan.chunksOfFiles(this.#begin.missing)) needless.add(first, first + count)
+      const room = await this.#checkRoom(manifest, needless)
       if (!room.ok) return room
     }
     return ok({ held, isResumed, isFinalizing: false })

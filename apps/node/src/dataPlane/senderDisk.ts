@@ -14,7 +14,7 @@ import { type SourceFile, SourceFiles } from '../files/sourceFiles.js'
 export interface SenderDiskOutcomes {
   onChunkRead(chunk: number, hash: Uint8Array): void
   onFileHashed(file: number, hash: Uint8Array, wasAsked: boolean): void
-  onReadFailed(chunk: number | undefined, failure: Failure): void
+  onReadFailed(file: number, chunk: number | undefined, failure: Failure): void
 }
 
 export class SenderDisk implements SenderIo {
@@ -42,7 +42,7 @@ export class SenderDisk implements SenderIo {
       const result = await read
       if (this.#isClosed) return
       if (!result.ok) {
-        this.#outcomes.onReadFailed(chunk, result.failure)
+        this.#outcomes.onReadFailed(file, chunk, result.failure)
         return
       }
       const bytes = buffer.subarray(0, length)
@@ -57,7 +57,7 @@ export class SenderDisk implements SenderIo {
       this.#hashing.delete(hashing)
       if (this.#isClosed) return
       if (result.ok) this.#outcomes.onFileHashed(file, result.hash, true)
-      else this.#outcomes.onReadFailed(undefined, result.failure)
+      else this.#outcomes.onReadFailed(file, undefined, result.failure)
     })
     this.#hashing.add(hashing)
   }

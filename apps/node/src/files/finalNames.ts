@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Manifest } from '@godwit/protocol/manifest'
 import { NUMBERED_NAME_MAX, numberedName } from '@godwit/protocol/namesNumbered'
+import type { RangeSet } from '@godwit/protocol/rangeSet'
 import { z } from 'zod'
 import { DiskRefusal, failedWith } from './diskErrors.js'
 import { writeRecord } from './durable.js'
@@ -30,25 +31,31 @@ const recordSchema = z.object({
   /** `building`: parts move into trees, nothing has its name yet. `publishing`: names are chosen and given. */
   phase: z.enum(['building', 'publishing']),
   tops: z.array(topSchema),
+  /** Files that get no name, since the sender could not deliver them: `[first, count]` of file numbers. */
+  missing: z.array(z.tuple([z.number().int(), z.number().int()])).default([]),
 })
 
 /** A file or folder at the top of the transfer. */
 export type Top = z.infer<typeof topSchema>
 export type NamesRecord = z.infer<typeof recordSchema>
 
-/** The record before anything has happened. */
-export const firstNames = (manifest: Manifest): NamesRecord => {
+/** The record before anything has happened. @param missing - files that get no name; a folder stays without them. */
+export const firstNames = (manifest: Manifest, missing: RangeSet): NamesRecord => {
   const tops: Top[] = []
   let file = 0
   for (const { kind, path } of manifest.entries) {
     const name = path[0] ?? ''
+    if (kind === 'file' && path.length === 1 && missing.has(file)) {
+      file += 1
+      continue
+    }
     if (path.length === 1) tops.push({ kind, name, finalName: name, firstFile: file, fileCount: 0, isClaimed: false })
     if (kind === 'folder') continue
     const top = tops[tops.length - 1]
     if (top !== undefined) top.fileCount += 1
     file += 1
   }
-  return { version: 1, phase: 'building', tops }
+  return { version: 1, phase: 'building', tops, missing: missing.toPairs() }
 }
 
 /** What an earlier attempt recorded; undefined where none began. */

@@ -109,6 +109,65 @@ describe('finalize', () => {
     }
   })
 
+  test.each([undefined, 'file in its folder', 'names: publishing', 'file published'] as const)(
+    'files that could not be delivered get none, whatever crashes (%s)',
+    async (crash) => {
+      const sources = await tempDir()
+      const out = await tempDir()
+      await writeTree(sources, { a: '1', b: 'changed', 'd/x': 'changed', 'd/y': '2', 'd/e/z': 'changed', z: '3' })
+      const scan = unwrap(await scanSources(['a', 'b', 'd', 'z'].map((name) => join(sources, name))))
+      const staging = unwrap(await Staging.create(out, TRANSFER_ID, scan.manifestBytes))
+      const missing = staging.files.flatMap(({ path }, file) =>
+        /^[bxz]$/.test(path.at(-1) ?? '') && path[0] !== 'z' ? [file] : [],
+      )
+      expect(missing).toHaveLength(3)
+      await copyChunks(scan, staging)
+      for (const file of missing) unwrap(await staging.drop([[file, 1]]))
+      expect((await staging.checkpoint()).ok).toBe(true)
+      for (const file of staging.files.keys()) if (!missing.includes(file)) unwrap(await staging.hashFile(file))
+      const pairs = missing.map((file): [number, number] => [file, 1])
+      const completed: number[] = []
+      const onFilesCompleted = (first: number, count: number): void => {
+        for (let file = first; file < first + count; file++) completed.push(file)
+      }
+      if (crash !== undefined) {
+        const afterStep = (name: string): void => {
+          if (name === crash) throw new Error('crash')
+        }
+        await expect(finalize(staging, { missing: pairs, onFilesCompleted, afterStep })).rejects.toThrow('crash')
+      }
+      let told: readonly (readonly [number, number])[] = []
+      const onMissing = (files: typeof told): void => {
+        told = files
+      }
+      const again = crash === undefined ? pairs : []
+      const files = unwrap(await finalize(staging, { missing: again, onFilesCompleted, onMissing }))
+      await staging.close()
+      unwrap(await Staging.discard(out, TRANSFER_ID))
+      expect(files.map(({ path }) => path).toSorted()).toEqual(['a', 'd/y', 'z'])
+      expect(told.flatMap(([first, count]) => Array.from({ length: count }, (_, i) => first + i))).toEqual(missing)
+      expect(new Set(completed)).toEqual(new Set([...staging.files.keys()].filter((file) => !missing.includes(file))))
+      expect((await readdir(out, { recursive: true })).toSorted()).toEqual(['a', 'd', 'd/e', 'd/y', 'z'])
+    },
+  )
+
+  test('a file that was dropped takes no room and does not come back', async () => {
+    const sources = await tempDir()
+    const out = await tempDir()
+    await writeTree(sources, { a: 'kept', b: 'dropped' })
+    const scan = unwrap(await scanSources(['a', 'b'].map((name) => join(sources, name))))
+    const staging = unwrap(await Staging.create(out, TRANSFER_ID, scan.manifestBytes))
+    await copyChunks(scan, staging)
+    expect((await staging.checkpoint()).ok).toBe(true)
+    unwrap(await staging.drop([[1, 1]]))
+    await copyChunks(scan, staging, 1, 1)
+    expect(await staging.checkpoint()).toMatchObject({ ok: true, durable: { isEmpty: true } })
+    expect((await stat(staging.layout.partPath(1))).size).toBe(0)
+    const { held } = unwrap(await staging.verify(RangeSet.of(0, 2), 'cheap'))
+    expect(held.toPairs()).toEqual([[0, 1]])
+    await staging.close()
+  })
+
   test('never touches what exists: files, folders and links keep their names, ours get numbers', async () => {
     const sources = await tempDir()
     const out = await tempDir()

@@ -21,6 +21,7 @@ import { join } from 'node:path'
 import { assert } from '@godwit/protocol/assert'
 import type { Result } from '@godwit/protocol/errors'
 import type { ManifestFile, ManifestFolder } from '@godwit/protocol/manifest'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { BLAKE3_BYTES } from '../crypto/blake3.js'
 import { forEachIndex } from './concurrently.js'
 import { attempt, DiskRefusal, failedWith } from './diskErrors.js'
@@ -43,6 +44,10 @@ export interface FinishedFile {
 }
 
 export interface FinalizeOptions {
+  /** Files that get no name, since the sender could not deliver them. An earlier call's are what counts. */
+  readonly missing?: readonly RangePair[]
+  /** Told once which files get no name, as it is recorded. */
+  readonly onMissing?: (files: readonly RangePair[]) => void
   /** Files `first … first + count - 1` stand durably under their final names; told again when called again. */
   readonly onFilesCompleted?: (first: number, count: number) => void
   /** Called after each step that changes the disk; what it throws ends the call there. For tests of crashes. */
@@ -55,7 +60,7 @@ export interface FinalizeOptions {
  * Gives a transfer's files their names. All chunks are there, and either `staging.hashFile` has verified every file or
  * an earlier call had begun. No write, checkpoint or read of `staging` may be under way.
  *
- * @returns every file in manifest order; ERR_DISK_*, ERR_OUTPUT_* to be called again when mended.
+ * @returns every file that got its name; ERR_DISK_*, ERR_OUTPUT_* to be called again when mended.
  */
 export const finalize = (staging: Staging, options: FinalizeOptions = {}): Promise<Result<readonly FinishedFile[]>> =>
   attempt('giving the files their names', () => new Finalizer(staging, options).run())
@@ -85,6 +90,7 @@ class Finalizer {
     await this.#staging.closeParts()
     const known = await readNames(layout.dir)
     const names = known ?? (await this.#begin())
+    this.#options.onMissing?.(names.missing)
     const hashes = await readBounded(join(layout.dir, 'hashes'), this.#staging.files.length * BLAKE3_BYTES)
     if (names.phase === 'building') {
       try {
@@ -116,11 +122,13 @@ class Finalizer {
   }
 
   async #begin(): Promise<NamesRecord> {
-    const { layout, manifest, fileHashes } = this.#staging
+    const { layout, manifest } = this.#staging
+    const missing = setOf(this.#options.missing ?? [])
+    const fileHashes = this.#staging.hashesOfAllBut(missing)
     assert(fileHashes !== undefined, 'files get their names when all of them are verified')
     await writeRecord(layout.dir, 'hashes', fileHashes)
     this.#step('hashes')
-    const names = firstNames(manifest)
+    const names = firstNames(manifest, missing)
     await writeNames(layout.dir, names)
     this.#step('names: building')
     return names
@@ -139,11 +147,13 @@ class Finalizer {
       this.#step('folder made')
     }
     const { files } = this.#staging
+    const missing = setOf(names.missing)
     await forEachIndex(files.length, async (number) => {
       const file = files[number]
-      if (file !== undefined) await this.#prepare(number, file, file.path.length > 1 ? treePath(file.path) : undefined)
+      if (file !== undefined && !missing.has(number))
+        await this.#prepare(number, file, file.path.length > 1 ? treePath(file.path) : undefined)
     })
-    await this.#checkFolders(treePath)
+    await this.#checkFolders(treePath, missing)
     await this.#finishFolders(folders, treePath)
     await chooseNames(layout.outputDir, names.tops)
     names.phase = 'publishing'
@@ -187,11 +197,13 @@ class Finalizer {
    * `rename` replaces silently. Names that this file system takes for one were refused when the staging folder was made;
    * should that have missed some, fewer things are there than there are names, and nothing is published.
    */
-  async #checkFolders(treePath: (path: readonly string[]) => string): Promise<void> {
+  async #checkFolders(treePath: (path: readonly string[]) => string, missing: RangeSet): Promise<void> {
     const { entries } = this.#staging.manifest
     const counts = new Map<string, number>()
+    let number = 0
     for (const { kind, path } of entries) {
       if (kind === 'folder') counts.set(treePath(path), 0)
+      else if (missing.has(number++)) continue
       if (path.length === 1) continue
       const parent = treePath(path.slice(0, -1))
       counts.set(parent, (counts.get(parent) ?? 0) + 1)
@@ -230,16 +242,24 @@ class Finalizer {
 
   #report(names: NamesRecord, hashes: Uint8Array): FinishedFile[] {
     const finalNames = new Map(names.tops.map((top) => [top.name, top.finalName]))
-    return this.#staging.files.map(({ path, sizeBytes }, number) => ({
+    const missing = setOf(names.missing)
+    const all = this.#staging.files.map(({ path, sizeBytes }, number) => ({
       path: [finalNames.get(path[0] ?? '') ?? '', ...path.slice(1)].join('/'),
       size: sizeBytes,
       blake3: Buffer.from(hashes.subarray(number * BLAKE3_BYTES, (number + 1) * BLAKE3_BYTES)).toString('hex'),
     }))
+    return missing.isEmpty ? all : all.filter((_, number) => !missing.has(number))
   }
 
   #step(name: FinalizeStep): void {
     this.#options.afterStep?.(name)
   }
+}
+
+const setOf = (pairs: readonly RangePair[]): RangeSet => {
+  const set = new RangeSet()
+  for (const [first, count] of pairs) set.add(first, first + count)
+  return set
 }
 
 /**

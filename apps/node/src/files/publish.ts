@@ -8,6 +8,7 @@
  */
 import { link, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { RangeSet } from '@godwit/protocol/rangeSet'
 import { forEachIndex } from './concurrently.js'
 import { failedWith } from './diskErrors.js'
 import { syncDir } from './durable.js'
@@ -162,10 +163,11 @@ export class Publisher {
   }
 
   #tell(batch: readonly Top[]): void {
-    const first = batch[0]?.firstFile ?? 0
-    let count = 0
-    for (const top of batch) count += top.fileCount
-    if (count > 0) this.#options.onFilesCompleted(first, count)
+    // Files without a name leave gaps.
+    const files = new RangeSet()
+    for (const { firstFile, fileCount } of batch) files.add(firstFile, firstFile + fileCount)
+    for (const [missing, count] of this.#options.names.missing) files.remove(missing, missing + count)
+    for (const [first, count] of files.toPairs()) this.#options.onFilesCompleted(first, count)
   }
 
   #finalPath(top: Top): string {

@@ -25,6 +25,7 @@ interface Progress {
 export class ReadBack {
   readonly #parts: StagedParts
   readonly #durable = new RangeSet()
+  readonly #dropped = new RangeSet()
   #current: Progress | undefined
   /** The first file that may still be read ahead. */
   #cursor = 0
@@ -51,6 +52,12 @@ export class ReadBack {
     const isTouched = current.next > first && chunks.clone().remove(first, current.next) > 0
     if (isTouched) this.#current = undefined
     this.#cursor = Math.min(this.#cursor, current.file)
+  }
+
+  /** These files will never be whole: nothing is read ahead of them. */
+  onDropped(files: RangeSet): void {
+    this.#dropped.addAll(files)
+    if (this.#current !== undefined && files.has(this.#current.file)) this.#current = undefined
   }
 
   /** BLAKE3 of a whole file, from where reading ahead has come to. All its chunks are durable. */
@@ -94,7 +101,7 @@ export class ReadBack {
     const { plan } = this.#parts
     while (this.#current === undefined && this.#cursor < plan.fileCount) {
       const { first, count } = plan.chunksOfFile(this.#cursor)
-      if (count < AHEAD_MIN_CHUNKS) this.#cursor += 1
+      if (count < AHEAD_MIN_CHUNKS || this.#dropped.has(this.#cursor)) this.#cursor += 1
       else this.#current = { file: this.#cursor, hash: new Blake3Stream(), next: first }
     }
     const current = this.#current

@@ -19,7 +19,7 @@ import { fail, ok } from '@godwit/protocol/errors'
 import type { Manifest, ManifestFile } from '@godwit/protocol/manifest'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import { checkManifestNames } from '@godwit/protocol/names'
-import { RangeSet } from '@godwit/protocol/rangeSet'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { BLAKE3_BYTES } from '../crypto/blake3.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import { ChunkHashes, writeWhole } from './chunkHashes.js'
@@ -76,6 +76,8 @@ export class Staging {
   /** 32 bytes per file: what `hashFile` read back. */
   readonly #fileHashes: Uint8Array
   readonly #hashedFiles = new RangeSet()
+  /** Files that will never be whole. */
+  readonly #dropped = new RangeSet()
 
   private constructor(layout: StagingLayout, manifest: Manifest, traits: TargetTraits, hashes: ChunkHashes) {
     this.layout = layout
@@ -185,9 +187,11 @@ export class Staging {
     assert(data.length === length && hash.length === BLAKE3_BYTES, 'a chunk is written whole, with its hash')
     return attempt('writing the received data', () =>
       this.#pool.use(file, async (handle) => {
+        if (this.#dropped.has(file)) return
         const failures = this.#syncFailures
         await writeWhole(handle, data, offset)
         if (failures !== this.#syncFailures) throw new DiskRefusal('ERR_DISK_IO', 'the disk dropped what was written')
+        if (this.#dropped.has(file)) return handle.truncate(0)
         this.#pending.set(chunk, Uint8Array.from(hash))
         this.#dirty.add(file)
         crashPoint('chunkWritten')
@@ -275,9 +279,33 @@ export class Staging {
     return attempt('recording damage', () => this.#hashes.record(chunks, () => none))
   }
 
-  /** 32 bytes per file, once `hashFile` has read all of them back; undefined before. */
-  get fileHashes(): Uint8Array | undefined {
-    return this.#hashedFiles.size === this.files.length ? this.#fileHashes : undefined
+  /**
+   * These files will never be whole: what there is of them is taken back and their room given free. Writes and checkpoints
+   * may be under way; what they bring of these files is dropped too.
+   */
+  async drop(files: readonly RangePair[]): Promise<Result<void>> {
+    const chunks = new RangeSet()
+    for (const [first, count] of this.plan.chunksOfFiles(files)) chunks.add(first, first + count)
+    for (const [first, count] of files) this.#dropped.add(first, first + count)
+    this.#readBack.onDropped(this.#dropped)
+    const forgotten = await this.forget(chunks)
+    if (!forgotten.ok) return forgotten
+    return attempt('dropping the received data of a file', async () => {
+      for (const [first, count] of files) {
+        await forEachIndex(count, async (i) => {
+          const file = first + i
+          // Not unlinked: a checkpoint may be about to open it.
+          if ((await this.#partSize(file)) > 0) await this.#pool.use(file, (handle) => handle.truncate(0))
+        })
+      }
+    })
+  }
+
+  /** 32 bytes per file, once `hashFile` has read back all of them but these; undefined before. */
+  hashesOfAllBut(missing: RangeSet): Uint8Array | undefined {
+    const known = this.#hashedFiles.clone()
+    known.addAll(missing)
+    return known.size === this.files.length ? this.#fileHashes : undefined
   }
 
   /** Closes everything; no call may be under way. What was not checkpointed may be lost. */

@@ -14,7 +14,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { type ErrorCode, isErrorCode } from '@godwit/protocol/errors'
 import { profileSchema } from '@godwit/protocol/profile'
+import type { RangePair } from '@godwit/protocol/rangeSet'
 import { PRIORITY_DEFAULT, prioritySchema, scheduleSchema, UNSCHEDULED } from '@godwit/protocol/schedule'
 import { z } from 'zod'
 import type { FinishedFile } from '../files/finalize.js'
@@ -69,8 +71,25 @@ export const transferRecordSchema = z.object({
   guessesFailed: z.number().default(0),
   /** On a receiver: the sender knows that everything arrived. On a sender: every receiver that was wanted has everything. */
   isCompletionKnown: z.boolean(),
+  /** Of one that is complete but for files that could not be delivered: those, by their numbers, and their bytes. */
+  missing: z
+    .object({
+      files: z.array(z.tuple([z.number(), z.number()])),
+      bytes: z.number(),
+      code: z.custom<ErrorCode>(isErrorCode),
+    })
+    .nullable()
+    .default(null),
 })
 export type TransferRecord = z.infer<typeof transferRecordSchema>
+
+/** What could not be delivered, as the record keeps it. */
+export const recordOfMissing = (
+  missing: { readonly files: readonly RangePair[]; readonly bytes: number; readonly code: ErrorCode } | undefined,
+): TransferRecord['missing'] =>
+  missing === undefined
+    ? null
+    : { files: missing.files.map(([first, count]) => [first, count]), bytes: missing.bytes, code: missing.code }
 
 const cursorSchema = z.object({ roomId: z.string(), cursor: z.string() })
 export type RoomCursor = z.infer<typeof cursorSchema>

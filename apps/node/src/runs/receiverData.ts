@@ -20,7 +20,7 @@ import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { checkOutputDir } from '../files/diskSpace.js'
 import { Staging } from '../files/staging.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
-import type { TransferRecord } from '../records/transferRecord.js'
+import { recordOfMissing, type TransferRecord } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
 import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
 import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
@@ -149,7 +149,13 @@ export class ReceiverData {
     this.#hasBegun = true
     session.command({
       type: 'begin',
-      begin: { transferId, outputDir: record.output, manifest: Uint8Array.from(manifest), claimed: own?.acked ?? [] },
+      begin: {
+        transferId,
+        outputDir: record.output,
+        manifest: Uint8Array.from(manifest),
+        claimed: own?.acked ?? [],
+        missing: own?.missing?.files ?? [],
+      },
     })
   }
 
@@ -179,6 +185,8 @@ export class ReceiverData {
         return
       }
       case 'files':
+        // Before the files: with them the record says that this transfer is complete.
+        context.records.update(transferId, { missing: this.#recordOf(report.missing) })
         context.records.writeFiles(transferId, report.files)
         return
       case 'receiver':
@@ -207,6 +215,8 @@ export class ReceiverData {
       }
       case 'rejected':
         return this.#reject(report.ranges, report.reason)
+      case 'filesFailed':
+        return this.#failFiles(report.files, report.code)
       case 'verifying':
         return
       case 'finalized':
@@ -247,7 +257,8 @@ export class ReceiverData {
     const { transfer } = projection
     if (transfer.status === 'completed') {
       const milliseconds = Math.round(transfer.seconds * 1000)
-      this.#session?.command({ type: 'announceCompletion', bytes: transfer.bytes, milliseconds })
+      const missing = this.#own(projection)?.missing?.files ?? records.get(transferId)?.missing?.files ?? []
+      this.#session?.command({ type: 'announceCompletion', bytes: transfer.bytes, milliseconds, missing })
       return
     }
     if (known === undefined) {
@@ -316,6 +327,23 @@ export class ReceiverData {
     await execute({ type: 'requestRetransmit', ...shared })
   }
 
+  /** The sender has told that it cannot deliver these, and why is the same for all of them. */
+  async #failFiles(files: readonly RangePair[], code: ErrorCode): Promise<void> {
+    const { context, transferId, execute, receiver } = this.#options
+    const plan = this.#plan
+    if (plan === undefined) return
+    const chunksOf = (pairs: readonly RangePair[]): readonly RangePair[] => plan.chunksOfFiles(pairs)
+    const shared = { receiver: receiver(), files, code, chunksOf, bytesOf: this.#bytesOf() }
+    const failed = await execute({ type: 'failFiles', ...shared })
+    if (!failed.ok) context.logger.warn({ transferId }, describe(failed.failure))
+  }
+
+  #recordOf(missing: readonly RangePair[]): TransferRecord['missing'] {
+    if (missing.length === 0 || this.#plan === undefined) return null
+    const bytes = this.#plan.bytesOf(this.#plan.chunksOfFiles(missing))
+    return recordOfMissing({ files: missing, bytes, code: 'ERR_SOURCE_CHANGED' })
+  }
+
   #bytesOf(): (ranges: readonly RangePair[]) => number {
     return (ranges) => this.#plan?.bytesOf(ranges) ?? 0
   }
@@ -326,14 +354,17 @@ export class ReceiverData {
     const projection = await context.log.read(transferId)
     if (projection === undefined || this.#plan === undefined) return
     const { fileCount, totalBytes, chunkCount } = this.#plan
-    // Whatever of it did not get into the log: every file was read back whole.
+    // Whatever of it did not get into the log: every file that has its name was read back whole.
+    const missing = context.records.get(transferId)?.missing ?? null
+    if (missing !== null) await this.#failFiles(missing.files, missing.code)
+    const bytes = totalBytes - (missing?.bytes ?? 0)
     if (chunkCount > 0) await this.#ack([[0, chunkCount]], NO_STATS)
     if (fileCount > 0) await execute({ type: 'completeFiles', receiver: receiver(), first: 0, count: fileCount })
     const milliseconds = Math.max(1, Date.now() - (projection.acceptedAt ?? Date.now()))
     const completed = await execute({
       type: 'completeReceiver',
       receiver: receiver(),
-      bytes: totalBytes,
+      bytes,
       seconds: milliseconds / 1000,
     })
     if (!completed.ok) {
@@ -343,7 +374,7 @@ export class ReceiverData {
       return
     }
     crashPoint('receiverCompletedAppended')
-    session.command({ type: 'announceCompletion', bytes: totalBytes, milliseconds })
+    session.command({ type: 'announceCompletion', bytes, milliseconds, missing: missing?.files ?? [] })
     crashPoint('completionAnnounced')
     await this.discardStaging()
     crashPoint('stagingRemoved')

@@ -1,8 +1,10 @@
 /** Runs of both sides against each other: what each does when the other, the room or itself goes away. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
 import { decodeHead } from '@godwit/protocol/handshakeMessages'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { lastLineOf } from '../transfers/lines.js'
 import type { MemorySession } from './testing/memorySessions.js'
 import { RunWorld, type TestTransfer } from './testing/runWorld.js'
 
@@ -91,6 +93,55 @@ describe('a transfer', () => {
     await sender.execute({ type: 'resume', by })
     await complete(sender, receiver, 2)
   })
+})
+
+describe('a file that changes while it is sent', () => {
+  /** Everything but file 0 has arrived, and both sides have ended by that. */
+  const endedWithoutIt = async (sender: TestTransfer, receiver: TestTransfer): Promise<void> => {
+    for (const side of [receiver, sender]) {
+      await side.until('TransferCompleted')
+      await side.ended('completed')
+      const { transfer } = await side.projection()
+      expect(transfer).toMatchObject({ status: 'completed', missing: { files: 1, code: 'ERR_SOURCE_CHANGED' } })
+      expect(stateOfTransfer(transfer)).toBe('failed')
+      expect(side.node.records.get(side.id)?.missing).toMatchObject({ files: [[0, 1]] })
+      expect(lastLineOf(await side.projection(), side.node.records)).toMatchObject({
+        type: 'transfer.failed',
+        code: 'ERR_SOURCE_CHANGED',
+        missing: [{ code: 'ERR_SOURCE_CHANGED' }],
+      })
+    }
+  }
+
+  test('is left out on both sides', async () => {
+    const { sender, receiver } = await world.pair()
+    const session = await receiving()
+    world.network.failFiles(session, [[0, 1]])
+    await receiver.until('FilesFailed')
+    world.network.finalize(session)
+    await endedWithoutIt(sender, receiver)
+  })
+
+  test.each(['sender', 'receiver'] as const)(
+    'is left out when the %s dies before the other hears of it',
+    async (who) => {
+      const { sender, receiver } = await world.pair()
+      const dying = who === 'sender' ? sender : receiver
+      const dead = dying.node.diesAfter('FilesFailed')
+      const session = await receiving()
+      world.network.failFiles(session, [[0, 1]])
+      await dead
+      world.network.cut(session)
+      await dying.node.start()
+      const next = await receiving(2)
+      // The sender's log knew it before the receiver was told.
+      expect(next.sender.started?.transfer).toMatchObject({ missing: { files: [[0, 1]] } })
+      if (who === 'sender') world.network.leaveOut(next, [[0, 1]])
+      await receiver.until('FilesFailed')
+      world.network.finalize(next)
+      await endedWithoutIt(sender, receiver)
+    },
+  )
 })
 
 describe('a sender that was killed', () => {

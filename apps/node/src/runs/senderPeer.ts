@@ -3,6 +3,7 @@
  * receiver has its own keys, its own session and its own fate.
  */
 
+import { missingOf } from '@godwit/engine/domain/transfer/decideEnd'
 import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
@@ -14,6 +15,7 @@ import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { decodeManifest } from '@godwit/protocol/manifestCodec'
 import type { RangePair } from '@godwit/protocol/rangeSet'
 import { crashPoint } from '../lifecycle/crashPoint.js'
+import { recordOfMissing } from '../records/transferRecord.js'
 import { describe } from '../transfers/transferLog.js'
 import { lanesOf } from './lanes.js'
 import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
@@ -167,7 +169,14 @@ export class SenderPeer {
     const { limit, profile } = projection.transfer.run
     session.start(
       keys,
-      { role: 'sender', manifest, sources, fileHashes: this.#hashes, lanes: lanesOf(context.records.get(transferId)) },
+      {
+        role: 'sender',
+        manifest,
+        sources,
+        fileHashes: this.#hashes,
+        missing: missingOf([receiverOf(projection.transfer.run, receiver)]),
+        lanes: lanesOf(context.records.get(transferId)),
+      },
       { limit, profile: profile ?? 'standard' },
       {
         onEstablished: async (report) => {
@@ -253,6 +262,10 @@ export class SenderPeer {
         this.#hashes.set(report.blake3, report.file * 32)
         this.#hashesTimer ??= setTimeout(() => this.#saveHashes(), HASHES_SAVED_EVERY_MS)
         return
+      case 'filesFailed':
+        await this.#failFiles(plan, report.files, report.code)
+        session.command({ type: 'leaveOut', files: report.files, code: report.code })
+        return
       case 'completed':
         return this.#onCompleted(session, report, plan)
       case 'peerFailed':
@@ -273,16 +286,31 @@ export class SenderPeer {
     }
   }
 
-  /** The receiver has everything: recorded, and only then confirmed. */
+  async #failFiles(plan: ChunkPlan, files: readonly RangePair[], code: ErrorCode): Promise<void> {
+    const { execute, receiver, context, transferId } = this.#options
+    const failed = await execute({
+      type: 'failFiles',
+      receiver,
+      files,
+      code,
+      chunksOf: (pairs) => plan.chunksOfFiles(pairs),
+      bytesOf: (ranges) => plan.bytesOf(ranges),
+    })
+    if (!failed.ok) context.logger.warn({ transferId }, `missing files were not recorded: ${describe(failed.failure)}`)
+  }
+
+  /** The receiver has everything that could be delivered: recorded, and only then confirmed. */
   async #onCompleted(
     session: PeerSession,
-    { bytes, seconds }: Extract<SenderReport, { type: 'completed' }>,
+    { bytes, seconds, missing }: Extract<SenderReport, { type: 'completed' }>,
     plan: ChunkPlan,
   ): Promise<void> {
     const { execute, receiver, sync, context, transferId } = this.#options
     crashPoint('completionTaken')
     await this.saved()
     await execute({ type: 'accept', receiver })
+    // It was told by us, and this side's log may have lost that.
+    if (missing.length > 0) await this.#failFiles(plan, missing, 'ERR_SOURCE_CHANGED')
     // Whatever of its acknowledgements did not get into the log: it has given the files their names.
     const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
     const all: readonly RangePair[] = plan.chunkCount > 0 ? [[0, plan.chunkCount]] : []
@@ -300,8 +328,11 @@ export class SenderPeer {
       return
     }
     // Where the log loses this, the record tells: nobody will come again once it is confirmed.
-    const isAll = (await context.log.read(transferId))?.transfer.status === 'completed'
-    if (isAll) context.records.update(transferId, { isCompletionKnown: true })
+    const transfer = (await context.log.read(transferId))?.transfer
+    if (transfer?.status === 'completed') {
+      const done = transfer.run.receivers.filter(({ phase }) => phase.is === 'completed')
+      context.records.update(transferId, { isCompletionKnown: true, missing: recordOfMissing(missingOf(done)) })
+    }
     crashPoint('completionAppended')
     session.command({ type: 'confirmCompletion' })
     crashPoint('completionConfirmed')

@@ -205,6 +205,7 @@ const blank = (submissionId: string, requestHash: string, role: TransferRecord['
   ended: null,
   guessesFailed: 0,
   isCompletionKnown: false,
+  missing: null,
 })
 
 /** @param writeContents - what the record is about, where it is known already. */

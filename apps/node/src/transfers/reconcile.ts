@@ -3,6 +3,7 @@
  * its own, and one whose stream is gone (Redis lost everything) gets it again from its record.
  */
 
+import { countOf } from '@godwit/engine/domain/transfer/decideEnd'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { eventIdOf } from '@godwit/protocol/events'
 import type { Queues } from '@godwit/redis/queues'
@@ -58,10 +59,18 @@ export const takeUp = async (deps: ReconcileDeps, transferId: string, occasion: 
 }
 
 /** A log that lost its end may not know that the transfer has ended; whatever else it knows stays as it is. */
-const endAsRecorded = async (log: TransferLog, { transferId, totalBytes, ended }: TransferRecord): Promise<void> => {
+const endAsRecorded = async (
+  log: TransferLog,
+  { transferId, totalBytes, ended, missing }: TransferRecord,
+): Promise<void> => {
   if (ended === 'cancelled') await log.execute(transferId, { type: 'cancel', by: 'record' })
   if (ended === 'completed') {
-    await log.execute(transferId, { type: 'complete', seconds: 0, recordedBytes: totalBytes })
+    await log.execute(transferId, {
+      type: 'complete',
+      seconds: 0,
+      recordedBytes: totalBytes - (missing?.bytes ?? 0),
+      ...(missing === null ? {} : { recordedMissing: { files: countOf(missing.files), code: missing.code } }),
+    })
   }
 }
 

@@ -51,11 +51,16 @@ const recordOne = async (
   roomId: string,
   manifest: Manifest,
 ): Promise<void> => {
-  const { transferId } = record
+  const { transferId, missing } = record
   const transfer = (await log.read(transferId))?.transfer
   if (transfer === undefined || transfer.status === 'none') return
   const { room } = transfer.run
-  const { fileCount, totalBytes, chunkCount, ...plan } = planOf(ChunkPlan.of(manifest))
+  const plan = ChunkPlan.of(manifest)
+  const { fileCount, totalBytes, chunkCount } = plan
+  const lookUps = {
+    chunksOf: (files: readonly RangePair[]): readonly RangePair[] => plan.chunksOfFiles(files),
+    bytesOf: (ranges: readonly RangePair[]): number => plan.bytesOf(ranges),
+  }
   const all: readonly RangePair[] = chunkCount > 0 ? [[0, chunkCount]] : []
   const nameplate = record.nameplate ?? ''
   const rendezvousUrl = record.rendezvous ?? ''
@@ -63,9 +68,12 @@ const recordOne = async (
     { type: 'pair', receiver, name: record.peerName === '' ? receiver : record.peerName },
     { type: 'offer', receiver, fileCount, totalBytes, chunkCount },
     { type: 'accept', receiver },
-    { type: 'ackChunks', receiver, ranges: all, bytesOf: plan.bytesOf, stats: NO_STATS },
+    ...(missing === null
+      ? []
+      : [{ type: 'failFiles', receiver, files: missing.files, code: missing.code, ...lookUps } as const]),
+    { type: 'ackChunks', receiver, ranges: all, bytesOf: lookUps.bytesOf, stats: NO_STATS },
     ...(fileCount > 0 ? [{ type: 'completeFiles', receiver, first: 0, count: fileCount } as const] : []),
-    { type: 'completeReceiver', receiver, bytes: totalBytes, seconds: 0 },
+    { type: 'completeReceiver', receiver, bytes: totalBytes - (missing?.bytes ?? 0), seconds: 0 },
   ]
   if (receiverOf(transfer.run, receiver) === undefined) {
     const joined = {
@@ -81,10 +89,3 @@ const recordOne = async (
   // One that is refused was recorded by another way; the last one tells.
   for (const command of commands) await log.execute(transferId, command)
 }
-
-const planOf = (plan: ChunkPlan) => ({
-  fileCount: plan.fileCount,
-  totalBytes: plan.totalBytes,
-  chunkCount: plan.chunkCount,
-  bytesOf: (ranges: readonly RangePair[]): number => plan.bytesOf(ranges),
-})

@@ -7,10 +7,11 @@
  * complete, and no receiver that left holds them back. For one receiver it is that one's. `rate` is that of all together;
  * `etaSeconds` that of the receiver which decides.
  */
-import type { ReceiverView, TransferProgress, TransferView } from '@godwit/protocol/api'
+import type { MissingFile, ReceiverView, TransferProgress, TransferView } from '@godwit/protocol/api'
 import { assert } from '@godwit/protocol/assert'
-import { ERRORS, messageOf } from '@godwit/protocol/errors'
+import { ERRORS, type ErrorCode, messageOf } from '@godwit/protocol/errors'
 import { formatWindow } from '@godwit/protocol/schedule'
+import { countOf, missingOf } from '../domain/transfer/decideEnd.js'
 import type { Failed, KnownTransfer, Receiver, Run } from '../domain/transfer/state.js'
 import { countFiles, stateOfReceiver, stateOfTransfer } from '../domain/transfer/states.js'
 import type { TransferProjection } from './transferProjection.js'
@@ -21,6 +22,8 @@ export interface TransferRecordView {
   readonly names: readonly string[]
   /** The folder that receives; null on a sender. */
   readonly output: string | null
+  /** Files that some receiver does not get, escaped for display; the first 20. */
+  readonly missing?: readonly MissingFile[]
 }
 
 export const progressOf = (projection: TransferProjection): TransferProgress => ({
@@ -41,6 +44,7 @@ export const viewOf = (projection: TransferProjection, record: TransferRecordVie
     names: [...record.names],
     fileCount: run.contents?.fileCount ?? 0,
     filesDone: reachedByWanted(run, (receiver) => filesOf(receiver, run)),
+    ...(record.missing === undefined || record.missing.length === 0 ? {} : { missing: [...record.missing] }),
     output: record.output,
     capacity: run.capacity,
     receiversWanted: run.receiversWanted,
@@ -77,8 +81,18 @@ const sharedOf = (projection: TransferProjection) => {
     rate: isMoving ? Math.round(projection.flows.reduce((sum, flow) => sum + flow.rate, 0)) : 0,
     etaSeconds: isMoving ? etaOf(projection, run) : null,
     receivers: run.receivers.map((receiver) => receiverView(receiver, run)),
+    ...filesMissingOf(projection.transfer),
   }
 }
+
+/** Left out where nothing is missing. */
+const filesMissingOf = (transfer: TransferProjection['transfer']): Pick<TransferProgress, 'filesMissing'> => {
+  if (transfer.status === 'none') return {}
+  const files = transfer.status === 'completed' ? transfer.missing?.files : missingNow(transfer.run)
+  return files === undefined || files === 0 ? {} : { filesMissing: files }
+}
+
+const missingNow = ({ receivers }: Run): number => countOf(missingOf(receivers)?.files ?? [])
 
 const receiverView = (receiver: Receiver, run: Run): ReceiverView => ({
   id: receiver.id,
@@ -89,10 +103,14 @@ const receiverView = (receiver: Receiver, run: Run): ReceiverView => ({
 })
 
 const bytesOf = (receiver: Receiver, run: Run): number =>
-  receiver.phase.is === 'completed' ? (run.contents?.totalBytes ?? receiver.ackedBytes) : receiver.ackedBytes
+  receiver.phase.is === 'completed' && run.contents !== undefined
+    ? run.contents.totalBytes - (receiver.missing?.bytes ?? 0)
+    : receiver.ackedBytes
 
 const filesOf = (receiver: Receiver, run: Run): number =>
-  receiver.phase.is === 'completed' ? (run.contents?.fileCount ?? 0) : countFiles(receiver)
+  receiver.phase.is === 'completed'
+    ? (run.contents?.fileCount ?? 0) - countOf(receiver.missing?.files ?? [])
+    : countFiles(receiver)
 
 const wantedOf = (run: Run): number => (run.role === 'sender' ? run.receiversWanted : 1)
 
@@ -106,7 +124,7 @@ const reachedByWanted = (run: Run, figure: (receiver: Receiver) => number): numb
 const etaOf = ({ flows }: TransferProjection, run: Run): number | null => {
   const total = run.contents?.totalBytes ?? 0
   const seconds = run.receivers.map((receiver) => {
-    const left = total - bytesOf(receiver, run)
+    const left = total - bytesOf(receiver, run) - (receiver.missing?.bytes ?? 0)
     const rate = flows.find((flow) => flow.receiver === receiver.id)?.rate ?? 0
     if (left === 0) return 0
     return rate > 0 ? left / rate : Number.POSITIVE_INFINITY
@@ -121,6 +139,12 @@ const sessionOf = ({ lastSession }: TransferProjection, run: Run): TransferView[
   const { receiver, ...session } = lastSession
   const isOpen = run.receivers.some(({ id, session }) => id === receiver && session !== undefined)
   return { ...session, isOpen }
+}
+
+/** A code and its sentence. */
+export interface Reason {
+  readonly code: ErrorCode
+  readonly message: string
 }
 
 const isoOf = (ms: number | null): string => (ms === null ? 'once' : new Date(ms).toISOString())
@@ -144,11 +168,22 @@ const reasonOfReceivers = ({ role, receivers }: Run): TransferView['reason'] => 
   return { code, message: `The ${other} has paused, and goes on by itself: ${ERRORS[code].message}` }
 }
 
+/** Why a transfer that is over has not delivered everything. */
+export const missingReasonOf = ({ run, missing }: Extract<KnownTransfer, { status: 'completed' }>): Reason => {
+  const { code, files } = missing ?? { code: 'ERR_SOURCE_CHANGED', files: 0 }
+  const of = run.contents?.fileCount ?? files
+  return {
+    code,
+    message: messageOf({ code, detail: `${files} of ${of} ${of === 1 ? 'file' : 'files'} did not arrive` }),
+  }
+}
+
 const reasonOf = (transfer: KnownTransfer): TransferView['reason'] => {
   if (transfer.status === 'failed') {
     const { code, detail } = transfer
     return { code, message: messageOf(detail === null ? { code } : { code, detail }) }
   }
+  if (transfer.status === 'completed' && transfer.missing !== undefined) return missingReasonOf(transfer)
   if (transfer.status === 'cancelled') return { code: 'ERR_CANCELLED', message: ERRORS.ERR_CANCELLED.message }
   if (transfer.status === 'active') return reasonOfReceivers(transfer.run)
   if (transfer.status !== 'paused') return null

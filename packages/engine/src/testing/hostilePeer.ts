@@ -241,6 +241,7 @@ export class HostilePeer {
         writeChunk: (chunk) => this.written.push(chunk),
         checkpoint: () => {},
         verifyFile: () => {},
+        dropFiles: () => {},
         finalize: () => {},
       },
       report: (report) => this.reports.push(report),

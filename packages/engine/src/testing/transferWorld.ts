@@ -240,6 +240,7 @@ export class TransferWorld {
             assert(equalBytes(hashOf(this.received(file)), hash), 'what is durable is what was sent')
             session.onFileVerified(file, [])
           }),
+        dropFiles: () => {},
         finalize: () =>
           later(SYNC_US, () => {
             this.isFinalized = true

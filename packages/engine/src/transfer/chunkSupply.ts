@@ -41,6 +41,8 @@ export class ChunkSupply implements ChunkFeed {
   #aheadChunks = 0
   #creditTotal = 0
   #creditUsed = 0
+  /** Chunks of files that cannot be delivered: nothing of them is read or handed out any more. */
+  readonly #leftOut = new RangeSet()
   #isStopped = false
 
   constructor(plan: ChunkPlan, pool: BufferPool, io: SenderIo) {
@@ -71,7 +73,8 @@ export class ChunkSupply implements ChunkFeed {
   /** Begins with everything but `done`. */
   start(done: RangeSet): void {
     this.#todo = RangeSet.of(0, this.#plan.chunkCount)
-    for (const [first, count] of done.toPairs()) this.#todo.remove(first, first + count)
+    this.#todo.removeAll(done)
+    this.#todo.removeAll(this.#leftOut)
     this.#readAhead()
   }
 
@@ -84,6 +87,7 @@ export class ChunkSupply implements ChunkFeed {
    */
   requeue(start: number, end: number, wasDropped: boolean): void {
     for (let chunk = start; chunk < Math.min(end, this.#plan.chunkCount); chunk++) {
+      if (this.#leftOut.has(chunk)) continue
       const held = this.#held.get(chunk)
       if (held !== undefined) {
         // It was whole over there, so every byte of it has left here; only the acknowledgement is still on its way.
@@ -102,6 +106,21 @@ export class ChunkSupply implements ChunkFeed {
     this.#urgent.remove(start, end)
   }
 
+  /**
+   * Gives chunks up. Those that lanes have taken were read before and go out whole, since the receiver's credit for them
+   * returns only when they are.
+   */
+  leaveOut(start: number, end: number): void {
+    this.#leftOut.add(start, end)
+    this.drop(start, end)
+    const ready = this.#ready.splice(0)
+    for (const held of ready) {
+      if (this.#leftOut.has(held.chunk)) this.#abandon(held)
+      else this.#ready.push(held)
+    }
+    this.#readAhead()
+  }
+
   /** Hands out nothing more. Buffers that lanes have taken are left to them. */
   stop(): void {
     this.#isStopped = true
@@ -118,6 +137,11 @@ export class ChunkSupply implements ChunkFeed {
       this.#release(held)
       return
     }
+    if (this.#leftOut.has(chunk)) {
+      this.#abandon(held)
+      this.#readAhead()
+      return
+    }
     held.hash.set(hash)
     held.state = 'ready'
     this.#ready.push(held)
@@ -126,9 +150,7 @@ export class ChunkSupply implements ChunkFeed {
   onReadFailed(chunk: number): void {
     const held = this.#held.get(chunk)
     if (held === undefined) return
-    this.#aheadBytes -= held.length
-    this.#aheadChunks -= 1
-    this.#release(held)
+    this.#abandon(held)
   }
 
   // ChunkFeed
@@ -149,7 +171,7 @@ export class ChunkSupply implements ChunkFeed {
     const held = this.#held.get(chunk)
     if (held === undefined || held.state !== 'taken') return
     this.#release(held)
-    if (held.isWantedAgain) this.#urgent.add(chunk, chunk + 1)
+    if (held.isWantedAgain && !this.#leftOut.has(chunk)) this.#urgent.add(chunk, chunk + 1)
     this.#readAhead()
   }
 
@@ -164,7 +186,7 @@ export class ChunkSupply implements ChunkFeed {
       if (held === undefined || held.state !== 'taken') continue
       this.#held.delete(chunk)
       this.#heldBytes -= held.length
-      this.#urgent.add(chunk, chunk + 1)
+      if (!this.#leftOut.has(chunk)) this.#urgent.add(chunk, chunk + 1)
     }
     if (!this.#isStopped) this.#readAhead()
   }
@@ -174,6 +196,13 @@ export class ChunkSupply implements ChunkFeed {
     const next = this.#ready[0]
     if (next === undefined || this.#creditUsed + creditOf(next.length) > this.#creditTotal) return undefined
     return next
+  }
+
+  /** One that was read ahead, or is about to be, and does not go. */
+  #abandon(held: HeldChunk): void {
+    this.#aheadBytes -= held.length
+    this.#aheadChunks -= 1
+    this.#release(held)
   }
 
   #release(held: HeldChunk): void {

@@ -140,7 +140,7 @@ describe('messages that make no sense end a session', () => {
     ],
     ['accepts twice', encodeControlMessage({ type: 'Accept', held: [] })],
     ['declines what it accepted', encodeControlMessage({ type: 'Decline' })],
-    ['completes something else', encodeControlMessage({ type: 'Completed', bytes: 1, milliseconds: 1 })],
+    ['completes something else', encodeControlMessage({ type: 'Completed', bytes: 1, milliseconds: 1, missing: [] })],
     ['completes files that are not there', encodeControlMessage({ type: 'FilesCompleted', first: 2, count: 9 })],
     ['answers lanes that nobody offered', encodeControlMessage({ type: 'Lanes', lanes: [] })],
     ['offers', encodeControlMessage({ type: 'Manifest', manifest: byte(1) })],

@@ -3,7 +3,8 @@
  * its outcome comes back through the session's `on…` method named beside it, in any order.
  */
 import type { LaneAddress } from '@godwit/protocol/controlMessages'
-import type { Failure } from '@godwit/protocol/errors'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
+import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { ChunkRanges } from '@godwit/protocol/transferEvents'
 
 /** Hands out chunk buffers; the holder gives each back once. */
@@ -30,8 +31,10 @@ export interface ReceiverIo {
   checkpoint(): void
   /** Reads a finished file back and compares: `onFileVerified`. */
   verifyFile(file: number, blake3: Uint8Array): void
-  /** Gives the verified files their names: `onFinalized`. */
-  finalize(): void
+  /** Nothing of these files is kept any more; nothing comes back. */
+  dropFiles(files: readonly RangePair[]): void
+  /** Gives the verified files their names, all but the missing ones: `onFinalized`. */
+  finalize(missing: readonly RangePair[]): void
 }
 
 /** Bytes and packets of a window, for the log. */
@@ -55,7 +58,10 @@ export type SenderReport =
       readonly reason: 'hashMismatch' | 'stagingDamaged' | 'sessionBroken'
     }
   | { readonly type: 'filesCompleted'; readonly first: number; readonly count: number }
-  | { readonly type: 'completed'; readonly bytes: number; readonly seconds: number }
+  /** `missing`: files that the receiver does not have; `bytes` are those of the others. */
+  | { readonly type: 'completed'; readonly bytes: number; readonly seconds: number; readonly missing: ChunkRanges }
+  /** These files cannot be delivered: to be recorded, then told to the receiver with `leaveOut`. */
+  | { readonly type: 'filesFailed'; readonly files: ChunkRanges; readonly code: ErrorCode }
   | { readonly type: 'fileHashed'; readonly file: number; readonly blake3: Uint8Array }
   /** The receiver takes these of the lanes that were offered. */
   | { readonly type: 'lanesAnswered'; readonly lanes: readonly LaneAddress[] }
@@ -70,6 +76,8 @@ export type ReceiverReport =
   | { readonly type: 'rejected'; readonly ranges: ChunkRanges; readonly reason: 'hashMismatch' | 'stagingDamaged' }
   /** The sender offers further lanes: to be answered with `answerLanes`. */
   | { readonly type: 'lanesOffered'; readonly lanes: readonly LaneAddress[] }
+  /** The sender cannot deliver these files; only files that were not missing before in this session. */
+  | { readonly type: 'filesFailed'; readonly files: ChunkRanges; readonly code: ErrorCode }
   | { readonly type: 'verifying' }
   | { readonly type: 'finalized' }
   | { readonly type: 'completionKnown' }

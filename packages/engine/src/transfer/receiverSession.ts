@@ -9,7 +9,7 @@
  */
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
-import type { Failure } from '@godwit/protocol/errors'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { CHECKPOINT_BYTES, CHECKPOINT_INTERVAL_MS, CHUNK_REJECTIONS_MAX } from '@godwit/protocol/limits'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import type { ChunkSink } from '../transport/types.js'
@@ -25,6 +25,7 @@ const VERIFYING_MAX = 4
 const WAITING = 0
 const VERIFYING = 1
 const VERIFIED = 2
+const MISSING = 3
 
 type Phase = 'awaitingOffer' | 'offered' | 'receiving' | 'finalizing' | 'completed' | 'ended'
 
@@ -54,6 +55,12 @@ export class ReceiverSession implements ChunkSink {
   readonly #writing = new Map<number, () => void>()
   /** Chunks that a checkpoint has made durable. */
   #durable = new RangeSet()
+  /** Chunks of missing files. They still come to their end on the way, which returns their credit. */
+  readonly #leftOut = new RangeSet()
+  /** Files that the sender cannot deliver. */
+  readonly #missing = new RangeSet()
+  /** How many of the chunks that are wanted are held. */
+  #heldWanted = 0
   #hashes: (Uint8Array | undefined)[] = []
   #dirtyBytes = 0
   #dirtySinceUs: number | undefined
@@ -138,12 +145,15 @@ export class ReceiverSession implements ChunkSink {
 
   /** A chunk that another lane put together. `release`: its buffer is free. */
   takeChunk(chunk: number, buffer: Uint8Array, length: number, hash: Uint8Array, release: () => void): void {
+    const isLeftOut = this.#leftOut.has(chunk)
     // One that came on two lanes is written once.
-    if (this.#phase === 'receiving' && !this.#held.has(chunk) && !this.#writing.has(chunk)) {
+    if (this.#phase === 'receiving' && !isLeftOut && !this.#held.has(chunk) && !this.#writing.has(chunk)) {
       this.#writing.set(chunk, release)
       this.#options.io.writeChunk(chunk, buffer, length, hash)
       return
     }
+    // It has come, and need not come again: a packet that is late takes no credit.
+    if (isLeftOut && !this.#writing.has(chunk)) this.#hold(chunk)
     release()
     this.#credit.giveBack(creditOf(length))
   }
@@ -161,9 +171,14 @@ export class ReceiverSession implements ChunkSink {
 
   /**
    * The offer is accepted and the staging is open. @param held - chunks that are there, verified and durable; kept.
-   * @param knownHashes - hashes of whole files from earlier sessions.
+   * @param knownHashes - hashes of whole files from earlier sessions. @param missing - files that were missing in them.
    */
-  begin(plan: ChunkPlan, held: RangeSet, knownHashes: readonly (Uint8Array | undefined)[]): void {
+  begin(
+    plan: ChunkPlan,
+    held: RangeSet,
+    knownHashes: readonly (Uint8Array | undefined)[],
+    missing: readonly RangePair[] = [],
+  ): void {
     if (this.#phase !== 'offered') return
     this.#phase = 'receiving'
     this.#plan = plan
@@ -171,6 +186,7 @@ export class ReceiverSession implements ChunkSink {
     this.#hashes = Array.from({ length: plan.fileCount }, (_, file) => knownHashes[file])
     this.#fileStates = new Uint8Array(plan.fileCount)
     this.#held = held
+    this.#heldWanted = held.size
     this.#heldBits = SharedBits.empty(plan.chunkCount)
     for (const [start, end] of held.ranges()) this.#heldBits.add(start, end)
     const sink = new LaneSink({
@@ -181,6 +197,7 @@ export class ReceiverSession implements ChunkSink {
       handOver: (chunk, buffer, length, hash) => this.takeChunk(chunk, buffer, length, hash, () => sink.release(chunk)),
     })
     this.#sink = sink
+    this.#leaveOut(missing)
     this.#channel.send({ type: 'Accept', held: held.toPairs() })
     this.#credit.start()
     this.#advance()
@@ -190,7 +207,7 @@ export class ReceiverSession implements ChunkSink {
   resumeFinalizing(): void {
     if (this.#phase !== 'offered') return
     this.#phase = 'finalizing'
-    this.#options.io.finalize()
+    this.#options.io.finalize([])
   }
 
   decline(): void {
@@ -226,9 +243,9 @@ export class ReceiverSession implements ChunkSink {
   }
 
   /** Everything is in place and recorded. Also instead of `begin`, for a transfer completed in an earlier session. */
-  announceCompletion(bytes: number, milliseconds: number): void {
+  announceCompletion(bytes: number, milliseconds: number, missing: readonly RangePair[] = []): void {
     this.#phase = 'completed'
-    this.#channel.send({ type: 'Completed', bytes, milliseconds })
+    this.#channel.send({ type: 'Completed', bytes, milliseconds, missing })
   }
 
   fail(failure: Failure): void {
@@ -248,13 +265,13 @@ export class ReceiverSession implements ChunkSink {
     if (plan === undefined) return
     this.#writing.get(chunk)?.()
     this.#writing.delete(chunk)
-    if (outcome === 'written') {
-      this.#held.add(chunk, chunk + 1)
-      this.#heldBits.add(chunk, chunk + 1)
-    }
+    const isLeftOut = this.#leftOut.has(chunk)
+    if (outcome === 'written' || isLeftOut) this.#hold(chunk)
     this.#credit.giveBack(creditOf(plan.lengthOf(chunk)))
     if (this.#phase !== 'receiving') return
-    if (outcome === 'written') {
+    if (isLeftOut && (outcome === 'written' || outcome === 'hashMismatch')) {
+      this.#advance()
+    } else if (outcome === 'written') {
       this.#dirtyBytes += plan.lengthOf(chunk)
       this.#dirtySinceUs ??= this.#nowUs
       if (this.#dirtyBytes >= CHECKPOINT_BYTES || this.#isComplete) this.#checkpoint()
@@ -287,6 +304,10 @@ export class ReceiverSession implements ChunkSink {
   onFileVerified(file: number, damaged: readonly RangePair[] | Failure): void {
     this.#verifying -= 1
     if (this.#phase !== 'receiving') return
+    if (this.#fileStates[file] === MISSING) {
+      this.#advance()
+      return
+    }
     if ('code' in damaged) {
       this.#failLocally(damaged)
       return
@@ -297,7 +318,7 @@ export class ReceiverSession implements ChunkSink {
     } else {
       for (const [first, count] of damaged) {
         this.#durable.remove(first, first + count)
-        this.#held.remove(first, first + count)
+        this.#heldWanted -= this.#held.remove(first, first + count)
         this.#heldBits.remove(first, first + count)
       }
       this.#fileStates[file] = WAITING
@@ -318,7 +339,45 @@ export class ReceiverSession implements ChunkSink {
 
   /** Whether every chunk is written. */
   get #isComplete(): boolean {
-    return this.#held.size === this.#plan?.chunkCount
+    return this.#plan !== undefined && this.#heldWanted === this.#plan.chunkCount - this.#leftOut.size
+  }
+
+  /** A chunk that need not come any more. */
+  #hold(chunk: number): void {
+    const added = this.#held.add(chunk, chunk + 1)
+    this.#heldBits.add(chunk, chunk + 1)
+    if (!this.#leftOut.has(chunk)) this.#heldWanted += added
+  }
+
+  /** The sender cannot deliver these files. Those that have all been given their names by now are not among them. */
+  #onFilesFailed(files: RangeSet, code: ErrorCode): void {
+    if (this.#phase !== 'receiving') return
+    files.removeAll(this.#missing)
+    if (files.isEmpty) return
+    const pairs = files.toPairs()
+    this.#leaveOut(pairs)
+    this.#options.report({ type: 'filesFailed', files: pairs, code })
+    if (this.#dirtyBytes > 0 && this.#isComplete) this.#checkpoint()
+    this.#advance()
+  }
+
+  #leaveOut(files: readonly RangePair[]): void {
+    const plan = this.#plan
+    if (plan === undefined || files.length === 0) return
+    for (const [first, count] of files) {
+      this.#missing.add(first, first + count)
+      for (let file = first; file < first + count; file++) {
+        if (this.#fileStates[file] === VERIFIED) this.#verified -= 1
+        this.#fileStates[file] = MISSING
+      }
+    }
+    for (const [first, count] of plan.chunksOfFiles(files)) {
+      let held = count
+      for (const [start, end] of this.#held.missing(first, first + count)) held -= end - start
+      this.#heldWanted -= held
+      this.#leftOut.add(first, first + count)
+    }
+    this.#options.io.dropFiles(files)
   }
 
   /** Asks for chunks again, but not for ever: a disk or a memory that damages everything would never come to an end. */
@@ -377,9 +436,10 @@ export class ReceiverSession implements ChunkSink {
       }
       this.#verifyCursor += 1
     }
-    if (this.#verified === plan.fileCount && this.#verifying === 0) {
+    const isDiskAtRest = this.#verifying === 0 && this.#writing.size === 0 && !this.#isCheckpointing
+    if (this.#verified + this.#missing.size === plan.fileCount && isDiskAtRest) {
       this.#phase = 'finalizing'
-      this.#options.io.finalize()
+      this.#options.io.finalize(this.#missing.toPairs())
     }
   }
 
@@ -396,6 +456,13 @@ export class ReceiverSession implements ChunkSink {
         if (message.first + count > this.#plan.fileCount) return false
         for (let i = 0; i < count; i++) this.#hashes[message.first + i] ??= message.hashes.slice(i * 32, i * 32 + 32)
         this.#advance()
+        return true
+      }
+      case 'FilesFailed': {
+        const plan = this.#plan
+        const files = RangeSet.fromPairs(message.files, plan?.fileCount ?? 0, message.files.length)
+        if (files === undefined) return false
+        this.#onFilesFailed(files, message.code)
         return true
       }
       case 'Lanes':

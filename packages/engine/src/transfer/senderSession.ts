@@ -10,8 +10,8 @@
 import { assert } from '@godwit/protocol/assert'
 import type { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { ControlMessage, LaneAddress, RetransmitReason } from '@godwit/protocol/controlMessages'
-import { FILE_HASHES_MAX } from '@godwit/protocol/controlMessages'
-import type { Failure } from '@godwit/protocol/errors'
+import { FILE_HASHES_MAX, PAIRS_MAX } from '@godwit/protocol/controlMessages'
+import type { ErrorCode, Failure } from '@godwit/protocol/errors'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { ChunkSupply } from './chunkSupply.js'
 import { ControlChannel, type ControlStreamPort } from './controlChannel.js'
@@ -22,6 +22,9 @@ import type { BufferPool, SenderIo, SenderReport } from './ports.js'
 const HASHING_MAX = 2
 /** Hashes of small files that are announced together. */
 const HASH_BATCH = 256
+
+/** What is wrong with one file and says nothing of the others. */
+const FILE_CODE = 'ERR_SOURCE_CHANGED'
 
 type Phase = 'connecting' | 'offered' | 'sending' | 'completed' | 'ended'
 
@@ -34,6 +37,8 @@ export interface SenderSessionOptions {
   readonly stream: ControlStreamPort
   /** Hashes of whole files that are known from earlier sessions: 32 bytes, or undefined. */
   readonly knownHash: (file: number) => Uint8Array | undefined
+  /** Files that this receiver does not get, as recorded in earlier sessions. */
+  readonly missing?: { readonly files: readonly RangePair[]; readonly code: ErrorCode } | undefined
   readonly report: (report: SenderReport) => void
 }
 
@@ -48,6 +53,12 @@ export class SenderSession {
   /** Files before this one have been asked for or are known. */
   #hashCursor = 0
   #hashing = 0
+  /** Files that cannot be delivered. */
+  readonly #missing = new RangeSet()
+  /** Those of them that the node has not been told of yet. */
+  readonly #unreported = new RangeSet()
+  /** The node has been told of some, and has not recorded them yet. */
+  #isReporting = false
   #lanes: 'none' | 'offered' | 'answered' = 'none'
   /** The receiver's completion, told when every file has its hash. */
   #completion: Extract<SenderReport, { type: 'completed' }> | undefined
@@ -66,6 +77,7 @@ export class SenderSession {
       hashFile: (file) => options.io.hashFile(file),
     })
     this.source = new LaneSource(this.supply)
+    if (options.missing !== undefined) this.#leaveOut(options.missing.files)
   }
 
   get phase(): Phase {
@@ -108,7 +120,7 @@ export class SenderSession {
   onFileHashed(file: number, blake3: Uint8Array, wasAsked: boolean): void {
     if (wasAsked) this.#hashing -= 1
     if (this.#phase === 'ended') return
-    if (this.#hashes[file] === undefined) {
+    if (this.#hashes[file] === undefined && !this.#missing.has(file)) {
       this.#hashes[file] = blake3.slice()
       this.#options.report({ type: 'fileHashed', file, blake3: blake3.slice() })
     }
@@ -117,15 +129,24 @@ export class SenderSession {
     this.#hashRest()
   }
 
-  /** The source cannot be read or changed: this transfer cannot be completed, unless it is already. */
-  onReadFailed(chunk: number | undefined, failure: Failure): void {
+  /**
+   * A file cannot be read, or changed. One that changed is left out, and the others go on; what else there is ends this
+   * transfer, unless it is complete already.
+   *
+   * @param chunk - the chunk of it that was asked for; undefined where its hash was.
+   */
+  onReadFailed(file: number, chunk: number | undefined, failure: Failure): void {
     if (chunk !== undefined) this.supply.onReadFailed(chunk)
+    else this.#hashing -= 1
     if (this.#phase === 'completed') {
-      if (chunk === undefined) this.#hashing -= 1
       this.#hashRest()
       return
     }
     if (this.#phase === 'ended') return
+    if (failure.code === FILE_CODE) {
+      this.#onFileFailed(file)
+      return
+    }
     this.#channel.send({ type: 'Failed', code: failure.code })
     this.#end()
     this.#options.report({ type: 'failed', failure })
@@ -137,6 +158,14 @@ export class SenderSession {
   requeue(ranges: readonly RangePair[], reason: RetransmitReason): void {
     if (this.#phase !== 'sending') return
     for (const [first, count] of ranges) this.supply.requeue(first, first + count, reason !== 'sessionBroken')
+  }
+
+  /** Files that were reported as failed are recorded as such: the receiver is told. */
+  leaveOut(files: readonly RangePair[], code: ErrorCode): void {
+    this.#isReporting = false
+    if (this.#phase !== 'sending') return
+    if (files.length > 0) this.#channel.send({ type: 'FilesFailed', code, files })
+    this.#reportFailed()
   }
 
   /** Offers further lanes, once a session, after the receiver has accepted. */
@@ -183,6 +212,7 @@ export class SenderSession {
         report({ type: 'accepted' })
         this.#recordDurable(held)
         this.supply.start(held)
+        this.#tellMissing()
         this.#announce()
         this.#hashMore()
         return true
@@ -212,12 +242,19 @@ export class SenderSession {
       case 'Completed':
         // A receiver that completed in an earlier session says so instead of accepting.
         if (this.#phase !== 'sending' && this.#phase !== 'offered') return false
-        if (message.bytes !== plan.totalBytes) return false
-        this.#recordDurable(RangeSet.of(0, plan.chunkCount))
+        // It says which files it has not: all that it was told of, or fewer where it had them by then.
+        if (RangeSet.fromPairs(message.missing, plan.fileCount, message.missing.length) === undefined) return false
+        if (message.bytes !== plan.totalBytes - plan.bytesOf(plan.chunksOfFiles(message.missing))) return false
+        this.#recordCompletion(message.missing)
         this.#phase = 'completed'
         this.supply.stop()
         this.source.stop()
-        this.#completion = { type: 'completed', bytes: message.bytes, seconds: message.milliseconds / 1000 }
+        this.#completion = {
+          type: 'completed',
+          bytes: message.bytes,
+          seconds: message.milliseconds / 1000,
+          missing: message.missing.map(([first, count]) => [first, count]),
+        }
         this.#hashRest()
         return true
       case 'Failed':
@@ -227,8 +264,48 @@ export class SenderSession {
       case 'Manifest':
       case 'FileHashes':
       case 'CompletionKnown':
+      case 'FilesFailed':
         return false
     }
+  }
+
+  #recordCompletion(missing: readonly RangePair[]): void {
+    const { plan } = this.#options
+    const chunks = RangeSet.of(0, plan.chunkCount)
+    for (const [first, count] of plan.chunksOfFiles(missing)) chunks.remove(first, first + count)
+    for (const [first, count] of missing) this.#missing.add(first, first + count)
+    this.#recordDurable(chunks)
+  }
+
+  #onFileFailed(file: number): void {
+    if (!this.#missing.has(file)) {
+      this.#unreported.add(file, file + 1)
+      this.#leaveOut([[file, 1]])
+      this.#reportFailed()
+    }
+    this.#announce()
+    this.#hashMore()
+  }
+
+  #leaveOut(files: readonly RangePair[]): void {
+    for (const [first, count] of files) this.#missing.add(first, first + count)
+    for (const [first, count] of this.#options.plan.chunksOfFiles(files)) this.supply.leaveOut(first, first + count)
+  }
+
+  /** All that have failed until now in one report: a tree that was deleted leads to few events. */
+  #reportFailed(): void {
+    if (this.#isReporting || this.#unreported.isEmpty) return
+    const files = this.#unreported.toPairs(PAIRS_MAX)
+    for (const [first, count] of files) this.#unreported.remove(first, first + count)
+    this.#isReporting = true
+    this.#options.report({ type: 'filesFailed', files, code: FILE_CODE })
+  }
+
+  /** A receiver that died before it had recorded what it was told is told again. */
+  #tellMissing(): void {
+    const { missing } = this.#options
+    if (missing === undefined || missing.files.length === 0) return
+    this.#channel.send({ type: 'FilesFailed', code: missing.code, files: missing.files })
   }
 
   #onRetransmit(pairs: readonly RangePair[], reason: RetransmitReason): boolean {
@@ -255,11 +332,13 @@ export class SenderSession {
   #announce(): void {
     if (this.#phase !== 'sending') return
     for (;;) {
+      while (this.#missing.has(this.#announced)) this.#announced += 1
       let end = this.#announced
-      while (end - this.#announced < FILE_HASHES_MAX && this.#hashes[end] !== undefined) end += 1
+      while (end - this.#announced < FILE_HASHES_MAX && this.#hashes[end] !== undefined && !this.#missing.has(end))
+        end += 1
       const count = end - this.#announced
       if (count === 0) return
-      const isLast = end === this.#hashes.length
+      const isLast = end === this.#hashes.length || this.#missing.has(end)
       const { plan } = this.#options
       const isLarge = plan.chunksOfFile(end - 1).count > 16
       if (count < HASH_BATCH && !isLast && !isLarge && !this.supply.isAllRead) return
@@ -280,7 +359,7 @@ export class SenderSession {
     this.#announce()
     while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
       const file = this.#hashCursor++
-      if (this.#hashes[file] !== undefined) continue
+      if (this.#hashes[file] !== undefined || this.#missing.has(file)) continue
       this.#hashing += 1
       this.#options.io.hashFile(file)
     }
@@ -295,7 +374,7 @@ export class SenderSession {
     if (completion === undefined || this.#phase !== 'completed') return
     while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
       const file = this.#hashCursor++
-      if (this.#hashes[file] !== undefined) continue
+      if (this.#hashes[file] !== undefined || this.#missing.has(file)) continue
       this.#hashing += 1
       this.#options.io.hashFile(file)
     }

@@ -3,7 +3,8 @@
 import { equalBytes } from '@godwit/protocol/bytes'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import { CHUNK_REJECTIONS_MAX, CHUNK_SIZE_BYTES, CREDIT_WINDOW_BYTES } from '@godwit/protocol/limits'
-import { RangeSet } from '@godwit/protocol/rangeSet'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Segment } from '../transport/types.js'
 import { newCreditCounter } from './credit.js'
@@ -43,8 +44,14 @@ interface WorldOptions {
   readonly hopelessChunk?: number
   /** The receiver was complete before this session. */
   readonly isComplete?: boolean
-  /** The sources are gone. */
-  readonly isSourceGone?: boolean
+  /** Files that are gone when they are read for their hash. */
+  readonly goneFiles?: readonly number[]
+  /** Chunks whose file is found changed when they are read. */
+  readonly changedAt?: readonly number[]
+  /** Files that both sides know to be missing from an earlier session. */
+  readonly missing?: readonly RangePair[]
+  /** The receiver has lost that from its log. */
+  readonly hasForgotten?: boolean
 }
 
 class World {
@@ -63,6 +70,11 @@ class World {
   readonly toSender: Uint8Array[] = []
   readonly dirty = new RangeSet()
   isFinalized = false
+  finalized = 0
+  missing: readonly RangePair[] = []
+  readonly credit = newCreditCounter()
+  readonly dropped = new RangeSet()
+  readonly chunksRead = new RangeSet()
   chunksSent = 0
   #damaged: number | undefined
   #rotten: number | undefined
@@ -94,21 +106,28 @@ class World {
       io: {
         readChunk: (chunk, buffer, length) =>
           this.due.push(() => {
+            if (options.changedAt?.includes(chunk) === true) {
+              this.sender.onReadFailed(this.plan.fileOf(chunk), chunk, { code: 'ERR_SOURCE_CHANGED' })
+              return
+            }
+            this.chunksRead.add(chunk, chunk + 1)
             buffer.set(this.place(this.files, chunk))
             this.sender.onChunkRead(chunk, sum(buffer.subarray(0, length)))
           }),
         hashFile: (file) =>
           this.due.push(() => {
-            if (options.isSourceGone === true) this.sender.onReadFailed(undefined, { code: 'ERR_SOURCE_CHANGED' })
+            if (options.goneFiles?.includes(file) === true)
+              this.sender.onReadFailed(file, undefined, { code: 'ERR_SOURCE_CHANGED' })
             else this.sender.onFileHashed(file, sum(this.fileOf(this.files, file)), true)
           }),
       },
       stream: stream(this.toReceiver),
       knownHash: () => undefined,
+      missing: options.missing && { files: options.missing, code: 'ERR_SOURCE_CHANGED' },
       report: (report) => this.senderReports.push(report),
     })
     this.receiver = new ReceiverSession({
-      creditCounter: newCreditCounter(),
+      creditCounter: this.credit,
       pool: this.receiverPool,
       io: {
         writeChunk: (chunk, buffer, length, hash) =>
@@ -142,8 +161,13 @@ class World {
             const isSound = sum(this.fileOf(this.staged, file)).every((byte, i) => byte === hash[i])
             this.receiver.onFileVerified(file, isSound ? [] : [[first, 1]])
           }),
-        finalize: () =>
+        dropFiles: (files) => {
+          for (const [first, count] of files) this.dropped.add(first, first + count)
+        },
+        finalize: (missing) =>
           this.due.push(() => {
+            this.missing = missing
+            this.finalized += 1
             this.isFinalized = true
             this.receiver.onFinalized()
           }),
@@ -153,17 +177,28 @@ class World {
       report: (report) => {
         if (report.type === 'offered' && options.isComplete === true) {
           this.receiver.announceCompletion(this.plan.totalBytes, 1500)
-        } else this.onReceiverReport(report, options.held ?? new RangeSet())
+        } else
+          this.onReceiverReport(
+            report,
+            options.held ?? new RangeSet(),
+            options.hasForgotten === true ? [] : options.missing,
+          )
       },
     })
   }
 
-  onReceiverReport(report: ReceiverReport, held: RangeSet): void {
+  get bytes(): number {
+    return this.plan.totalBytes - this.plan.bytesOf(this.plan.chunksOfFiles(this.missing))
+  }
+
+  onReceiverReport(report: ReceiverReport, held: RangeSet, missing: readonly RangePair[] = []): void {
     this.receiverReports.push(report)
-    if (report.type === 'offered') this.due.push(() => this.receiver.begin(this.plan, held, []))
+    if (report.type === 'offered') this.due.push(() => this.receiver.begin(this.plan, held, [], missing))
     if (report.type === 'checkpoint') this.due.push(() => this.receiver.confirmDurable(report.ranges))
     if (report.type === 'rejected') this.due.push(() => this.receiver.requestRetransmit(report.ranges, report.reason))
-    if (report.type === 'finalized') this.due.push(() => this.receiver.announceCompletion(this.plan.totalBytes, 1500))
+    if (report.type === 'finalized') {
+      this.due.push(() => this.receiver.announceCompletion(this.bytes, 1500, this.missing))
+    }
   }
 
   place(of: readonly Uint8Array[], chunk: number): Uint8Array {
@@ -212,13 +247,34 @@ class World {
   onSenderReport(report: SenderReport): void {
     this.seen.push(report)
     if (report.type === 'retransmitRequested') this.sender.requeue(report.ranges, report.reason)
+    if (report.type === 'filesFailed') this.due.push(() => this.sender.leaveOut(report.files, report.code))
     if (report.type === 'completed') this.sender.confirmCompletion()
+  }
+
+  /** All but these files have arrived, and both sides say so. */
+  expectCompleteBut(missing: readonly RangePair[]): void {
+    const set = new RangeSet()
+    for (const [first, count] of missing) set.add(first, first + count)
+    expect(this.finalized).toBe(1)
+    expect(this.missing).toEqual(set.toPairs())
+    expect(this.dropped.equals(set)).toBe(true)
+    for (const [file, bytes] of this.staged.entries()) {
+      if (!set.has(file)) expect(equalBytes(bytes, this.fileOf(this.files, file))).toBe(true)
+    }
+    const completed = { type: 'completed', bytes: this.bytes, seconds: 1.5, missing: set.toPairs() }
+    expect(this.seen.at(-1)).toEqual(completed)
+    expect(this.receiverReports.at(-1)).toEqual({ type: 'completionKnown' })
+    // A chunk of a missing file may be under way when the others are complete: no more than one, here.
+    expect(Atomics.load(this.credit, 0)).toBeLessThanOrEqual(CHUNK_SIZE_BYTES)
+    expect(this.senderPool.out).toBeLessThanOrEqual(1)
+    this.receiver.stop()
+    expect(this.receiverPool.out).toBe(0)
   }
 
   expectComplete(): void {
     expect(this.isFinalized).toBe(true)
     expect(this.staged.every((bytes, file) => equalBytes(bytes, this.fileOf(this.files, file)))).toBe(true)
-    expect(this.seen).toContainEqual({ type: 'completed', bytes: this.plan.totalBytes, seconds: 1.5 })
+    expect(this.seen).toContainEqual({ type: 'completed', bytes: this.plan.totalBytes, seconds: 1.5, missing: [] })
     expect(this.receiverReports.at(-1)).toEqual({ type: 'completionKnown' })
     expect(this.senderPool.out).toBe(0)
     expect(this.receiverPool.out).toBe(0)
@@ -302,10 +358,60 @@ describe('a sending and a receiving session', () => {
   })
 
   test('end a transfer that was complete although its sources are gone', () => {
-    const world = new World({ sizes: [5, 2 * CHUNK_SIZE_BYTES, 7], isComplete: true, isSourceGone: true })
+    const world = new World({ sizes: [5, 2 * CHUNK_SIZE_BYTES, 7], isComplete: true, goneFiles: [0, 1, 2] })
     world.run()
     expect(world.seen.map(({ type }) => type)).toEqual(['durable', 'completed'])
     expect(world.receiverReports.at(-1)).toEqual({ type: 'completionKnown' })
+  })
+
+  test.each([
+    ['the first file', [3 * CHUNK_SIZE_BYTES, 5, 2 * CHUNK_SIZE_BYTES], [1], [[0, 1]]],
+    ['the last chunk of the last file', [5, 3 * CHUNK_SIZE_BYTES], [3], [[1, 1]]],
+    ['a file amid empty ones', [0, 5, 0, 7, 0], [0], [[1, 1]]],
+    ['the only file', [40 * CHUNK_SIZE_BYTES], [30], [[0, 1]]],
+    ['every file', [5, 6, 7], [0, 1, 2], [[0, 3]]],
+  ] as const)('leave %s out when it changes, and carry the others', (_name, sizes, changedAt, missing) => {
+    const world = new World({ sizes, changedAt })
+    world.run()
+    world.expectCompleteBut(missing)
+  })
+
+  test('carry the others whichever files change wherever', () => {
+    const chunks = fc.constantFrom(0, 1, 2, 5, 10)
+    fc.assert(
+      fc.property(fc.array(chunks, { minLength: 1, maxLength: 8 }), fc.array(fc.nat(80)), (counts, changed) => {
+        const sizes = counts.map((count) => count * CHUNK_SIZE_BYTES)
+        const plan = new ChunkPlan(sizes)
+        const changedAt = changed.filter((chunk) => chunk < plan.chunkCount)
+        const world = new World({ sizes, changedAt })
+        world.run()
+        const missing = new RangeSet()
+        for (const chunk of changedAt) missing.add(plan.fileOf(chunk), plan.fileOf(chunk) + 1)
+        world.expectCompleteBut(missing.toPairs())
+      }),
+      { numRuns: 10 },
+    )
+  })
+
+  test('say in few reports that a whole tree is gone', () => {
+    const sizes = Array.from({ length: 700 }, () => 3)
+    const world = new World({ sizes, changedAt: sizes.map((_, file) => file) })
+    world.run()
+    world.expectCompleteBut([[0, 700]])
+    expect(world.seen.filter(({ type }) => type === 'filesFailed').length).toBeLessThan(100)
+  })
+
+  test.each([false, true])('read nothing of a file that was missing before (receiver forgot: %s)', (hasForgotten) => {
+    const world = new World({ sizes: [2 * CHUNK_SIZE_BYTES, 9], missing: [[0, 1]], hasForgotten })
+    world.run()
+    world.expectCompleteBut([[0, 1]])
+    expect(world.chunksRead.toPairs()).toEqual([[2, 1]])
+  })
+
+  test('leave a file out that changed before its hash was known, although all of it had arrived', () => {
+    const world = new World({ sizes: [3 * CHUNK_SIZE_BYTES, 5], held: RangeSet.of(0, 2), goneFiles: [0] })
+    world.run()
+    world.expectCompleteBut([[0, 1]])
   })
 
   test('take what was under way when the sender failed for no violation', () => {

@@ -157,7 +157,7 @@ export class MemoryNetwork {
   finalize(session: MemorySession): void {
     const plan = this.#planOf(session.receiver)
     if (plan.chunkCount > 0) this.checkpoint(session, [[0, plan.chunkCount]])
-    session.receiver.report({ type: 'files', files: [] })
+    session.receiver.report({ type: 'files', files: [], missing: this.#missing.get(session.receiver)?.toPairs() ?? [] })
     session.receiver.reportAsReceiver({ type: 'finalized' })
   }
 
@@ -187,6 +187,7 @@ export class MemoryNetwork {
         const held = this.disks.get(transferId) ?? new RangeSet()
         this.disks.set(transferId, held)
         this.#transfers.set(end, transferId)
+        this.#leaveOut(end, command.begin.missing)
         end.report({ type: 'begun', held: held.toPairs(), isResumed })
         other?.reportAsSender({ type: 'accepted' })
         if (other !== undefined && !held.isEmpty) this.#tellDurable(other, held.toPairs())
@@ -199,7 +200,16 @@ export class MemoryNetwork {
         if (other === undefined) return
         const { chunkCount } = this.#planOf(end)
         if (chunkCount > 0) this.#tellDurable(other, [[0, chunkCount]])
-        other.reportAsSender({ type: 'completed', bytes: command.bytes, seconds: command.milliseconds / 1000 })
+        const { bytes, milliseconds, missing } = command
+        const pairs = missing.map(([first, count]): [number, number] => [first, count])
+        other.reportAsSender({ type: 'completed', bytes, seconds: milliseconds / 1000, missing: pairs })
+        return
+      }
+      case 'leaveOut': {
+        if (other === undefined) return
+        const files = command.files.map(([first, count]): [number, number] => [first, count])
+        this.#leaveOut(other, files)
+        other.reportAsReceiver({ type: 'filesFailed', files, code: command.code })
         return
       }
       case 'confirmCompletion':
@@ -224,6 +234,27 @@ export class MemoryNetwork {
   }
 
   readonly #transfers = new WeakMap<MemoryEnd, string>()
+  /** Files that a receiver was told it does not get. */
+  readonly #missing = new WeakMap<MemoryEnd, RangeSet>()
+
+  #leaveOut(receiver: MemoryEnd, files: readonly RangePair[]): void {
+    const missing = this.#missing.get(receiver) ?? new RangeSet()
+    this.#missing.set(receiver, missing)
+    for (const [first, count] of files) missing.add(first, first + count)
+  }
+
+  /** The sender tells in a new session what it had recorded in an earlier one. */
+  leaveOut({ receiver }: MemorySession, files: readonly RangePair[]): void {
+    const pairs = files.map(([first, count]): [number, number] => [first, count])
+    this.#leaveOut(receiver, pairs)
+    receiver.reportAsReceiver({ type: 'filesFailed', files: pairs, code: 'ERR_SOURCE_CHANGED' })
+  }
+
+  /** The sender has found that these files have changed. */
+  failFiles({ sender }: MemorySession, files: readonly RangePair[]): void {
+    const pairs = files.map(([first, count]): [number, number] => [first, count])
+    sender.reportAsSender({ type: 'filesFailed', files: pairs, code: 'ERR_SOURCE_CHANGED' })
+  }
 
   #meet(end: MemoryEnd, id: string): void {
     const met = this.#waiting.findIndex((one) => one.id === id && !one.end.isEnded && one.end.role !== end.role)

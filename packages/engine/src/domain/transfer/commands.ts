@@ -20,6 +20,9 @@ export type WindowStats = Pick<
 /** Bytes of the chunks of some ranges; the chunk plan knows. */
 export type BytesOf = (ranges: readonly RangePair[]) => number
 
+/** The chunks of the files of some ranges; the chunk plan knows. */
+export type ChunksOf = (files: readonly RangePair[]) => readonly RangePair[]
+
 export type TransferCommand =
   | ({
       readonly type: 'enqueue'
@@ -69,6 +72,15 @@ export type TransferCommand =
   | { readonly type: 'changePriority'; readonly priority: number; readonly by: string }
   | { readonly type: 'changeSchedule'; readonly schedule: Schedule; readonly by: string }
   | { readonly type: 'completeFiles'; readonly receiver: string; readonly first: number; readonly count: number }
+  /** The files changed while they were sent: they are left out, and the others go on. */
+  | {
+      readonly type: 'failFiles'
+      readonly receiver: string
+      readonly files: readonly RangePair[]
+      readonly code: ErrorCode
+      readonly chunksOf: ChunksOf
+      readonly bytesOf: BytesOf
+    }
   | {
       readonly type: 'completeReceiver'
       readonly receiver: string
@@ -77,7 +89,12 @@ export type TransferCommand =
       readonly seconds: number
     }
   /** `recordedBytes`: the record beside the log knows that it is complete; a log that lost that does not. */
-  | { readonly type: 'complete'; readonly seconds: number; readonly recordedBytes?: number }
+  | {
+      readonly type: 'complete'
+      readonly seconds: number
+      readonly recordedBytes?: number
+      readonly recordedMissing?: DataOf<'TransferCompleted'>['missing']
+    }
   | { readonly type: 'fail'; readonly code: ErrorCode; readonly detail: string | null }
   | { readonly type: 'retry'; readonly by: string }
   | { readonly type: 'cancel'; readonly by: string }

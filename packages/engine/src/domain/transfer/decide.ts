@@ -9,7 +9,7 @@ import { PRIORITY_DEFAULT, type Schedule, UNSCHEDULED } from '@godwit/protocol/s
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
-import { ackChunks, completeFiles, rejectChunks, requestRetransmit } from './decideChunks.js'
+import { ackChunks, completeFiles, failFiles, rejectChunks, requestRetransmit } from './decideChunks.js'
 import { decideEnd } from './decideEnd.js'
 import { decideReceiver } from './decideReceiver.js'
 import type { KnownTransfer, Run, Transfer } from './state.js'
@@ -55,6 +55,8 @@ export const decide = (command: TransferCommand, transfer: Transfer): TransferDe
       return requestRetransmit(command, transfer)
     case 'completeFiles':
       return completeFiles(command, transfer)
+    case 'failFiles':
+      return failFiles(command, transfer)
     default:
       return unreachable(command)
   }

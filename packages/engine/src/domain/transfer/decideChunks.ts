@@ -57,6 +57,7 @@ export const ackChunks = (command: CommandOf<'ackChunks'>, transfer: KnownTransf
   const acked = recordedSet(known?.acked ?? [])
   const fresh = set.clone()
   fresh.removeAll(acked)
+  fresh.removeAll(recordedSet(known?.missing?.chunks ?? []))
   if (fresh.isEmpty) return accept()
   if (movingReceiver(transfer, command.receiver) === undefined) return reject('ERR_TRANSFER_STATE')
   acked.addAll(fresh)
@@ -97,6 +98,7 @@ const missingAgain = (
 ): TransferDecision => {
   const set = chunksOf(command.ranges, transfer)
   if (set === undefined) return reject('ERR_PEER_PROTOCOL')
+  set.removeAll(recordedSet(receiverOf(transfer.run, command.receiver)?.missing?.chunks ?? []))
   if (set.isEmpty) return accept()
   const receiver = movingReceiver(transfer, command.receiver)
   if (receiver === undefined) return reject('ERR_TRANSFER_STATE')
@@ -113,7 +115,9 @@ export const completeFiles = (command: CommandOf<'completeFiles'>, transfer: Kno
   const { receiver: id, first, count } = command
   const set = RangeSet.fromPairs([[first, count]], transfer.run.contents?.fileCount ?? 0)
   if (set === undefined) return reject('ERR_PEER_PROTOCOL')
-  set.removeAll(recordedSet(receiverOf(transfer.run, id)?.files ?? []))
+  const known = receiverOf(transfer.run, id)
+  set.removeAll(recordedSet(known?.files ?? []))
+  set.removeAll(recordedSet(known?.missing?.files ?? []))
   if (set.isEmpty) return accept()
   if (movingReceiver(transfer, id) === undefined) return reject('ERR_TRANSFER_STATE')
   return accept(
@@ -123,5 +127,28 @@ export const completeFiles = (command: CommandOf<'completeFiles'>, transfer: Kno
         data: { receiver: id, first: start, count: length },
       }),
     ),
+  )
+}
+
+export const failFiles = (command: CommandOf<'failFiles'>, transfer: KnownTransfer): TransferDecision => {
+  const { receiver: id, code, chunksOf, bytesOf } = command
+  const fileCount = transfer.run.contents?.fileCount ?? 0
+  const set = RangeSet.fromPairs(command.files, fileCount, fileCount)
+  if (set === undefined) return reject('ERR_PEER_PROTOCOL')
+  set.removeAll(recordedSet(receiverOf(transfer.run, id)?.missing?.files ?? []))
+  if (set.isEmpty) return accept()
+  const receiver = movingReceiver(transfer, id)
+  if (receiver === undefined) return reject('ERR_TRANSFER_STATE')
+  const acked = recordedSet(receiver.acked)
+  return accept(
+    ...portionsOf(set).map((files): TransferEvent => {
+      const chunks = chunksOf(files).map(([first, count]): [number, number] => [first, count])
+      const takenBack = intersection(recordedSet(chunks), acked)
+      const bytesTakenBack = takenBack.isEmpty ? 0 : bytesOf(takenBack.toPairs())
+      return {
+        type: 'FilesFailed',
+        data: { receiver: id, files, chunks, bytes: bytesOf(chunks), bytesTakenBack, code },
+      }
+    }),
   )
 }

@@ -1,11 +1,12 @@
 /** The decisions about a transfer as a whole: pausing, failing, trying again, cancelling, completing. */
 import { unreachable } from '@godwit/protocol/assert'
 import { ERRORS, type ErrorCode } from '@godwit/protocol/errors'
+import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
 import { pauseReasonOf } from './pauses.js'
-import type { KnownTransfer, PauseReason, Receiver, Run } from './state.js'
+import type { KnownTransfer, MissingFiles, PauseReason, Receiver, Run } from './state.js'
 
 type EndCommand = Extract<TransferCommand, { type: 'pause' | 'resume' | 'fail' | 'retry' | 'cancel' | 'complete' }>
 
@@ -43,6 +44,9 @@ export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decisio
       return accept({ type: 'TransferFailed', data: { code: command.code, detail } })
     }
     case 'retry':
+      if (status === 'completed' && transfer.missing !== undefined) {
+        return reject('ERR_TRANSFER_STATE', 'all that could be sent has arrived; send the files that are missing anew')
+      }
       if (status !== 'failed') return refusal()
       // The two sides have parted: the room is left or closed, and what was staged is gone.
       if (!ERRORS[transfer.code].isRetryable) return reject('ERR_TRANSFER_STATE', 'it has failed for good')
@@ -52,12 +56,15 @@ export const decideEnd = (command: EndCommand, transfer: KnownTransfer): Decisio
       return isUnfinished ? accept({ type: 'TransferCancelled', data: { by: command.by } }) : refusal()
     case 'complete': {
       if (status === 'completed') return accept()
-      const { recordedBytes, seconds } = command
+      const { recordedBytes, recordedMissing: missing, seconds } = command
       if (!isUnfinished) return refusal()
       if (recordedBytes !== undefined)
-        return accept({ type: 'TransferCompleted', data: { bytes: recordedBytes, seconds } })
+        return accept({
+          type: 'TransferCompleted',
+          data: { bytes: recordedBytes, seconds, ...(missing === undefined ? {} : { missing }) },
+        })
       if (!isComplete(transfer.run, transfer.run.receivers)) return refusal()
-      return accept(completed(transfer.run, seconds))
+      return accept(completed(transfer.run, transfer.run.receivers, seconds))
     }
     default:
       return unreachable(command)
@@ -81,7 +88,36 @@ export const isComplete = (run: Run, receivers: readonly Receiver[]): boolean =>
   return receivers.filter(({ phase }) => phase.is === 'completed').length >= wanted
 }
 
-export const completed = (run: Run, seconds: number): TransferEvent => ({
-  type: 'TransferCompleted',
-  data: { bytes: run.contents?.totalBytes ?? 0, seconds },
-})
+/** The end of a transfer whose wanted receivers are done: with all of it, or with all that could be delivered. */
+export const completed = (run: Run, receivers: readonly Receiver[], seconds: number): TransferEvent => {
+  const total = run.contents?.totalBytes ?? 0
+  const done = receivers.filter(({ phase }) => phase.is === 'completed')
+  const missing = missingOf(done)
+  if (missing === undefined) return { type: 'TransferCompleted', data: { bytes: total, seconds } }
+  const { files, bytes, code } = missing
+  return {
+    type: 'TransferCompleted',
+    data: { bytes: total - bytes, seconds, missing: { files: countOf(files), code } },
+  }
+}
+
+/**
+ * Files that at least one of the receivers does not get; undefined where there are none. `bytes` are those of the
+ * receiver that misses most.
+ */
+export const missingOf = (receivers: readonly (Receiver | undefined)[]): Omit<MissingFiles, 'chunks'> | undefined => {
+  const files = new RangeSet()
+  let bytes = 0
+  let code: ErrorCode | undefined
+  for (const receiver of receivers) {
+    const missing = receiver?.missing
+    if (missing === undefined) continue
+    for (const [first, count] of missing.files) files.add(first, first + count)
+    bytes = Math.max(bytes, missing.bytes)
+    code = missing.code
+  }
+  return code === undefined ? undefined : { files: files.toPairs(), bytes, code }
+}
+
+/** How many members ranges have. */
+export const countOf = (pairs: readonly RangePair[]): number => pairs.reduce((sum, [, count]) => sum + count, 0)

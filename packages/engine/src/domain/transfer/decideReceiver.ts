@@ -122,6 +122,6 @@ const completeReceiver = (
   const events: TransferEvent[] = [{ type: 'ReceiverCompleted', data: { receiver: id, bytes, seconds } }]
   const done: Receiver = { ...receiver, phase: { is: 'completed', bytes, seconds } }
   const receivers = run.receivers.map((other) => (other.id === id ? done : other))
-  if (isComplete(run, receivers)) events.push(completed(run, seconds))
+  if (isComplete(run, receivers)) events.push(completed(run, receivers, seconds))
   return accept(...events)
 }

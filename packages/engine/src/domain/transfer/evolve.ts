@@ -126,6 +126,8 @@ const evolveRun = (run: Run, event: RunEvent): Run => {
         ...receiver,
         files: union(receiver.files, [[event.data.first, event.data.count]]),
       }))
+    case 'FilesFailed':
+      return withReceiver(run, event.data.receiver, (receiver) => filesFailed(receiver, event.data))
     case 'ReceiverCompleted': {
       const { receiver: id, bytes, seconds } = event.data
       return withReceiver(run, id, (receiver) => ({ ...receiver, phase: { is: 'completed', bytes, seconds } }))
@@ -167,6 +169,22 @@ const outOfLostRoom = (receiver: Receiver): Receiver => {
   const isDone = is === 'completed' || is === 'declined' || is === 'left'
   if (receiver.isOutside !== true || receiver.session !== undefined || isDone) return receiver
   return { ...receiver, phase: { is: 'left', reason: 'roomLost' } }
+}
+
+const filesFailed = (receiver: Receiver, data: DataOf<'FilesFailed'>): Receiver => {
+  const { missing } = receiver
+  return {
+    ...receiver,
+    acked: difference(receiver.acked, data.chunks),
+    ackedBytes: receiver.ackedBytes - data.bytesTakenBack,
+    files: difference(receiver.files, data.files),
+    missing: {
+      files: union(missing?.files ?? [], data.files),
+      chunks: union(missing?.chunks ?? [], data.chunks),
+      bytes: (missing?.bytes ?? 0) + data.bytes,
+      code: data.code,
+    },
+  }
 }
 
 /** What a session says under its keys outweighs what the rendezvous says: while it runs, its receiver is not gone. */

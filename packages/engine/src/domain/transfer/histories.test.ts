@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { evolve } from './evolve.js'
 import { receiverHistory1, senderHistory1 } from './history1.js'
 import { senderHistory2 } from './history2.js'
+import { senderHistory3 } from './history3.js'
 import { initialTransfer } from './state.js'
 
 /** Reads a history as a node does: each event is brought forward, then checked, then folded. */
@@ -57,6 +58,30 @@ test("a sender's history of schema 2 leads where it led", () => {
       limit: 2_097_152,
       profile: 'background',
       receivers: [{ id: 'rc1', phase: { is: 'completed' }, acked: [[0, 2]], files: [[0, 1]] }],
+    },
+  })
+})
+
+test("a sender's history in which a file was left out leads where it led", () => {
+  expect(replay(senderHistory3, 2)).toMatchObject({
+    status: 'completed',
+    bytes: 2_097_152,
+    missing: { files: 1, code: 'ERR_SOURCE_CHANGED' },
+    run: {
+      receivers: [
+        {
+          phase: { is: 'completed' },
+          acked: [
+            [0, 1],
+            [3, 1],
+          ],
+          files: [
+            [0, 1],
+            [2, 1],
+          ],
+          missing: { files: [[1, 1]], chunks: [[1, 2]], bytes: 1_048_577 },
+        },
+      ],
     },
   })
 })

@@ -32,6 +32,7 @@ export const routeOf = (event: TransferEvent): QueueName | undefined => {
       return 'room-events'
     case 'ChunksAcked':
     case 'FilesCompleted':
+    case 'FilesFailed':
     case 'ReceiverCompleted':
     case 'TransferCompleted':
     case 'TransferFailed':

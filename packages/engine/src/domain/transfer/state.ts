@@ -57,6 +57,14 @@ export type ReceiverPhase =
   | { readonly is: 'declined' }
   | { readonly is: 'left'; readonly reason: string }
 
+/** Files that cannot be delivered, with their chunks, which count for nothing. */
+export interface MissingFiles {
+  readonly files: readonly RangePair[]
+  readonly chunks: readonly RangePair[]
+  readonly bytes: number
+  readonly code: ErrorCode
+}
+
 export interface Receiver {
   readonly id: string
   /** The other side's device as it calls itself; empty until the handshake has told it. */
@@ -77,6 +85,8 @@ export interface Receiver {
   readonly ackedBytes: number
   /** Files under their final names, by file number. */
   readonly files: readonly RangePair[]
+  /** What it does not get, because that changed while it was sent; undefined where that is nothing. */
+  readonly missing?: MissingFiles
 }
 
 /** What stays true of a transfer whether it runs, pauses or has ended. */
@@ -120,7 +130,14 @@ export type Transfer =
     }
   | { readonly status: 'failed'; readonly run: Run; readonly code: ErrorCode; readonly detail: string | null }
   | { readonly status: 'cancelled'; readonly run: Run; readonly by: string }
-  | { readonly status: 'completed'; readonly run: Run; readonly bytes: number; readonly seconds: number }
+  | {
+      readonly status: 'completed'
+      readonly run: Run
+      readonly bytes: number
+      readonly seconds: number
+      /** Everything that could be delivered is; this could not. */
+      readonly missing?: DataOf<'TransferCompleted'>['missing']
+    }
 
 /** A transfer that exists. */
 export type KnownTransfer = Exclude<Transfer, { readonly status: 'none' }>
