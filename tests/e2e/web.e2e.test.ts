@@ -20,6 +20,13 @@ test('the page loads less than 300 KB of compressed script', () => {
   expect(bytes).toBeLessThan(SCRIPT_MAX_BYTES)
 })
 
+test('the page is built for its users, also when a test runner starts the build', () => {
+  const folder = join(ROOT, 'apps/web/dist/page/assets')
+  const scripts = readdirSync(folder).filter((name) => name.endsWith('.js'))
+  expect(scripts.length).toBeGreaterThan(0)
+  for (const name of scripts) expect(readFileSync(join(folder, name), 'utf8')).not.toContain('React DevTools')
+})
+
 describe.runIf(mayRunBrowser())('in a browser', () => {
   let world: World
   let browser: Browser

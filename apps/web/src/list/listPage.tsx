@@ -2,11 +2,12 @@
 import type { TransferView } from '@godwit/protocol/api'
 import { formatDuration } from '@godwit/protocol/duration'
 import { formatBytes, formatRate } from '@godwit/protocol/rate'
+import { PRIORITY_DEFAULT } from '@godwit/protocol/schedule'
 import { memo, useMemo, useState } from 'react'
 import { Link, pathOfTransfer } from '../router'
 import { Incoming, Outgoing } from '../ui/icons'
 import { Loading, Progress } from '../ui/parts'
-import { momentOf, plural, STATE_WORDS, situationOf, titleOfTransfer } from '../ui/words'
+import { isOver, momentOf, plural, STATE_WORDS, situationOf, titleOfTransfer } from '../ui/words'
 import { sortedList, useTransferList } from './transferList'
 
 /** Transfers that are over and shown at first. */
@@ -34,7 +35,10 @@ const Row = memo(({ view }: { readonly view: TransferView }) => {
             <bdi>{title}</bdi>
           </Link>
         </h3>
-        <p className="situation">{situationOf(view)}</p>
+        <p className="situation">
+          {situationOf(view)}
+          {!isOver(view.state) && view.priority !== PRIORITY_DEFAULT && ` Priority ${view.priority}.`}
+        </p>
         {isShown && (
           <Progress
             done={view.bytesDone}

@@ -2,19 +2,30 @@
 
 import { ROOM_MAX_CAPACITY } from '@godwit/protocol/limits'
 import { parseRate } from '@godwit/protocol/rate'
+import { PRIORITY_DEFAULT } from '@godwit/protocol/schedule'
 import { useId } from 'react'
+import { PriorityField, ScheduleFields } from '../ui/planFields'
+import { NO_SCHEDULE, type ScheduleTexts, scheduleIn } from '../ui/scheduleFields'
 import type { SendOptions } from './useSending'
 
 /** As they stand in the fields. */
-export interface OptionTexts {
+export interface OptionTexts extends ScheduleTexts {
   readonly receivers: string
   readonly limit: string
   readonly rendezvous: string
   /** One of the profiles; empty for the ordinary way of sharing a path. */
   readonly profile: string
+  readonly priority: number
 }
 
-export const NO_OPTIONS: OptionTexts = { receivers: '1', limit: '', rendezvous: '', profile: '' }
+export const NO_OPTIONS: OptionTexts = {
+  receivers: '1',
+  limit: '',
+  rendezvous: '',
+  profile: '',
+  priority: PRIORITY_DEFAULT,
+  ...NO_SCHEDULE,
+}
 
 type Read =
   | { readonly ok: true; readonly value: SendOptions }
@@ -22,7 +33,8 @@ type Read =
 
 const problem = (field: keyof OptionTexts, text: string): Read => ({ ok: false, problem: { field, text } })
 
-export const optionsOf = ({ receivers, limit, rendezvous, profile }: OptionTexts): Read => {
+export const optionsOf = (texts: OptionTexts, nowMs: number): Read => {
+  const { receivers, limit, rendezvous, profile, priority } = texts
   const count = Number(receivers)
   if (!/^\d{1,2}$/.test(receivers.trim()) || count < 1 || count > ROOM_MAX_CAPACITY) {
     return problem('receivers', `A number from 1 to ${ROOM_MAX_CAPACITY}.`)
@@ -32,11 +44,15 @@ export const optionsOf = ({ receivers, limit, rendezvous, profile }: OptionTexts
   const address = rendezvous.trim()
   const url = address === '' || /^https?:\/\//i.test(address) ? address : `http://${address}`
   if (url !== '' && !URL.canParse(url)) return problem('rendezvous', 'Written like http://host:4907.')
+  const schedule = scheduleIn(texts, nowMs)
+  if (!schedule.ok) return problem(schedule.field, schedule.text)
   return {
     ok: true,
     value: {
       capacity: count,
       limit: rate.value,
+      priority,
+      schedule: schedule.value,
       ...(url === '' ? {} : { rendezvous: new URL(url).origin }),
       ...(profile === 'lossy' || profile === 'background' ? { profile } : {}),
     },
@@ -117,6 +133,8 @@ export const SendOptionFields = ({
           How it shares the path with what else is on it.
         </p>
       </div>
+      <PriorityField value={texts.priority} onChange={(priority) => onChange({ ...texts, priority })} />
+      <ScheduleFields texts={texts} problem={problem} onChange={(schedule) => onChange({ ...texts, ...schedule })} />
     </div>
   )
 }

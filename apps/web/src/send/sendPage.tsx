@@ -30,7 +30,7 @@ export const SendPage = () => {
   const filesInput = useRef<HTMLInputElement>(null)
   const folderInput = useRef<HTMLInputElement>(null)
   const { sending, isBusy, start, stop } = useSending()
-  const options = optionsOf(texts)
+  const options = optionsOf(texts, Date.now())
 
   const add = (added: readonly AddedFile[]): void => {
     setPaths([])

@@ -3,7 +3,8 @@ import type { EventLine } from '@godwit/protocol/api'
 import { displayName } from '@godwit/protocol/displayName'
 import { ERRORS, isErrorCode } from '@godwit/protocol/errors'
 import { formatBytes, formatRate } from '@godwit/protocol/rate'
-import { plural } from '../ui/words'
+import { formatWindow, scheduleSchema } from '@godwit/protocol/schedule'
+import { plural, scheduleWords } from '../ui/words'
 
 interface Told {
   readonly text: string
@@ -26,12 +27,29 @@ const PAUSES: Readonly<Record<string, string>> = {
   diskFull: 'Paused: the disk is full.',
   disk: 'Paused: the disk has failed.',
   logAway: 'Paused: the log could not be written.',
+  scheduled: 'Held until its start.',
+  window: 'Held: it is outside its daily window.',
+  queue: 'Queued: as many transfers run as may at once.',
+  retry: 'Paused: it failed, and is tried again by itself.',
 }
 
 const RESENDS: Readonly<Record<string, string>> = {
   hashMismatch: 'damaged on the way',
   stagingDamaged: 'damaged on the disk',
   sessionBroken: 'under way when the connection broke',
+}
+
+/** What a `ScheduleChanged` has set. One of a newer node that cannot be read is told without its times. */
+const scheduleText = (value: unknown): string => {
+  const schedule = scheduleSchema.safeParse(value)
+  if (!schedule.success) return 'When it may run was changed.'
+  const { startAt, window, deadline } = schedule.data
+  const words = scheduleWords({
+    startAt: startAt === null ? null : new Date(startAt).toISOString(),
+    window: window === null ? null : formatWindow(window),
+    deadline: deadline === null ? null : new Date(deadline).toISOString(),
+  })
+  return words === '' ? 'It may run at any time from now on.' : `It may run ${words}.`
 }
 
 const sentenceOfCode = (code: unknown): string => (isErrorCode(code) ? ERRORS[code].message : 'It has not said why.')
@@ -92,7 +110,7 @@ export const eventText = ({ event, data }: EventLine, name: string): Told | unde
     case 'PriorityChanged':
       return plain(`Priority ${number('priority')} from now on.`)
     case 'ScheduleChanged':
-      return plain('When it may run was changed.')
+      return plain(scheduleText(data['schedule']))
     case 'FilesCompleted':
       return good(
         `${plural(number('count'), 'file')} verified and under ${number('count') === 1 ? 'its final name' : 'their final names'}.`,

@@ -1,4 +1,4 @@
-/** What can be done to a transfer in its present state: pause, resume, limit, retry, cancel, remove. */
+/** What can be done to a transfer in its present state: pause, resume, limit, plan, retry, cancel, remove. */
 import type { TransferView } from '@godwit/protocol/api'
 import { formatRate, parseRate } from '@godwit/protocol/rate'
 import { useMutation } from '@tanstack/react-query'
@@ -8,6 +8,7 @@ import { goTo } from '../router'
 import { Dialog } from '../ui/dialog'
 import { ErrorNote } from '../ui/parts'
 import { isOver } from '../ui/words'
+import { PlanDialog } from './planDialog'
 
 const useCommand = (transferId: string) => {
   const onSuccess = () => queryClient.invalidateQueries({ queryKey: api.transfers.get.queryKey({ transferId }) })
@@ -17,7 +18,9 @@ const useCommand = (transferId: string) => {
   const retry = useMutation(api.transfers.retry.mutationOptions({ onSuccess }))
   const remove = useMutation(api.transfers.remove.mutationOptions({ onSuccess: () => goTo('/') }))
   const setLimit = useMutation(api.transfers.setLimit.mutationOptions({ onSuccess }))
-  return { pause, resume, cancel, retry, remove, setLimit }
+  const setPriority = useMutation(api.transfers.setPriority.mutationOptions({ onSuccess }))
+  const setSchedule = useMutation(api.transfers.setSchedule.mutationOptions({ onSuccess }))
+  return { pause, resume, cancel, retry, remove, setLimit, setPriority, setSchedule }
 }
 
 const LimitDialog = ({
@@ -76,10 +79,11 @@ const LimitDialog = ({
 
 export const TransferActions = ({ view }: { readonly view: TransferView }) => {
   const { transferId, state } = view
-  const { pause, resume, cancel, retry, remove, setLimit } = useCommand(transferId)
-  const [open, setOpen] = useState<'limit' | 'cancel'>()
+  const commands = useCommand(transferId)
+  const { pause, resume, cancel, retry, remove, setLimit, setPriority, setSchedule } = commands
+  const [open, setOpen] = useState<'limit' | 'plan' | 'cancel'>()
   const over = isOver(state)
-  const error = [pause, resume, cancel, retry, remove, setLimit].find((command) => command.error !== null)?.error
+  const error = Object.values(commands).find((command) => command.error !== null)?.error
   return (
     <>
       <div className="actions">
@@ -118,6 +122,11 @@ export const TransferActions = ({ view }: { readonly view: TransferView }) => {
             {view.limit === null ? 'Limit' : `Limit: ${formatRate(view.limit)}`}
           </button>
         )}
+        {!over && view.role === 'sender' && (
+          <button type="button" className="button" onClick={() => setOpen('plan')}>
+            Plan
+          </button>
+        )}
         {!over && (
           <button type="button" className="button" onClick={() => setOpen('cancel')}>
             Cancel
@@ -140,6 +149,14 @@ export const TransferActions = ({ view }: { readonly view: TransferView }) => {
           view={view}
           onClose={() => setOpen(undefined)}
           onLimit={(limit) => setLimit.mutate({ transferId, limit })}
+        />
+      )}
+      {open === 'plan' && (
+        <PlanDialog
+          view={view}
+          onClose={() => setOpen(undefined)}
+          onPriority={(priority) => setPriority.mutate({ transferId, priority })}
+          onSchedule={(schedule) => setSchedule.mutate({ transferId, schedule })}
         />
       )}
       {open === 'cancel' && (

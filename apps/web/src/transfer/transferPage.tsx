@@ -6,7 +6,7 @@ import { refusalIn, sentenceOf } from '../api/api'
 import { Link } from '../router'
 import { Alert, Check, Incoming, Outgoing } from '../ui/icons'
 import { Loading, Progress } from '../ui/parts'
-import { isOver, momentOf, plural, STATE_WORDS, situationOf, titleOfTransfer } from '../ui/words'
+import { isOver, momentOf, planWords, plural, STATE_WORDS, situationOf, titleOfTransfer } from '../ui/words'
 import { ChunkMap } from './chunkMap'
 import { CodeCard } from './codeCard'
 import { FlowChart } from './flowChart'
@@ -79,10 +79,12 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
   const title = titleOfTransfer(view)
   const code = details?.code ?? null
   const offer = details?.offer ?? null
-  const isWaiting = view.state === 'waitingForPeer' || view.state === 'queued'
+  const isWaiting =
+    view.bytesDone === 0 && (view.state === 'waitingForPeer' || view.state === 'queued' || view.state === 'scheduled')
   const hasContents = view.bytesTotal > 0 || view.fileCount > 0
   const hasMoved = history.samples.length > 0
   const isAsking = view.state === 'awaitingAcceptance'
+  const plan = isOver(view.state) ? '' : planWords(view)
   // Whoever is to have it has come: then the code is of little use, and out of the way.
   const hasEnough = view.receivers.filter(({ place }) => place === null).length >= view.receiversWanted
   return (
@@ -113,6 +115,7 @@ export const TransferPage = ({ transferId }: { readonly transferId: string }) =>
             <Figures view={view} />
           </>
         )}
+        {plan !== '' && <p className="figures muted">{plan}</p>}
         {!(isAsking && !isSender) && <TransferActions view={view} />}
       </header>
 

@@ -17,8 +17,12 @@ export const Dialog = ({
     if (current !== null && !current.open) current.showModal()
     return () => current?.close()
   }, [])
+  // A `close` event comes a moment after its closing: one that belongs to an earlier opening must not close this one.
+  const closed = (): void => {
+    if (dialog.current?.open !== true) onClose()
+  }
   return (
-    <dialog ref={dialog} aria-labelledby={id} onCancel={onClose} onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby={id} onCancel={onClose} onClose={closed}>
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>

@@ -1,10 +1,11 @@
 /** The words of the page for what the API says by its codes. */
 import type { TransferState, TransferView } from '@godwit/protocol/api'
 import { formatDuration } from '@godwit/protocol/duration'
+import { PRIORITY_DEFAULT } from '@godwit/protocol/schedule'
 
 export const STATE_WORDS: Readonly<Record<TransferState, string>> = {
   scheduled: 'Scheduled',
-  queued: 'Starting',
+  queued: 'Queued',
   waitingForPeer: 'Waiting',
   waitingInLine: 'In line',
   awaitingAcceptance: 'To be accepted',
@@ -20,16 +21,32 @@ export const STATE_WORDS: Readonly<Record<TransferState, string>> = {
 export const isOver = (state: TransferState): boolean =>
   state === 'completed' || state === 'failed' || state === 'cancelled'
 
-type Told = Pick<TransferView, 'state' | 'role' | 'reason' | 'receivers' | 'seconds' | 'receiversWanted' | 'output'>
+type Told = Pick<
+  TransferView,
+  'state' | 'role' | 'reason' | 'receivers' | 'seconds' | 'receiversWanted' | 'output' | 'schedule'
+>
+
+/** Why it is paused, in the page's words where it has its own. */
+const pauseOf = ({ reason, schedule }: Told): string => {
+  if (reason === null) return 'Paused.'
+  if (reason.code === 'user') return 'Paused by you.'
+  if (reason.code === 'window' && schedule.window !== null)
+    return `It runs only from ${windowWords(schedule.window)}, and goes on by itself then.`
+  return reason.message
+}
 
 /** What is going on, and what the user can do about it, in a sentence. */
 export const situationOf = (view: Told): string => {
   const isSender = view.role === 'sender'
   switch (view.state) {
     case 'scheduled':
-      return 'It starts at its time.'
+      return view.schedule.startAt === null
+        ? 'It starts at its time.'
+        : `It starts by itself: ${momentOf(view.schedule.startAt)}.`
     case 'queued':
-      return 'It is about to start.'
+      return view.reason?.code === 'queue'
+        ? 'As many transfers run as may at once. It starts by itself when its turn comes.'
+        : 'It is about to start.'
     case 'waitingForPeer':
       return isSender ? 'Nobody has come yet. Give the code to the receiver.' : 'Looking for the sender.'
     case 'waitingInLine': {
@@ -51,7 +68,7 @@ export const situationOf = (view: Told): string => {
         ? 'The receiver reads everything back and compares it.'
         : 'Reading everything back and comparing it.'
     case 'paused':
-      return view.reason?.code === 'user' ? 'Paused by you.' : (view.reason?.message ?? 'Paused.')
+      return pauseOf(view)
     case 'completed':
       return `${isSender ? 'Everything was received and verified' : 'Everything is here and verified'}${
         view.seconds === null ? '.' : `, in ${formatDuration(view.seconds)}.`
@@ -84,3 +101,24 @@ export const momentOf = (iso: string): string => {
 }
 
 export const clockOf = (iso: string): string => CLOCK.format(new Date(iso))
+
+/** `22:00-06:00` as it is read aloud. */
+export const windowWords = (window: string): string => window.replace('-', ' to ')
+
+/** When it may run, in one line; empty where nothing is set. */
+export const scheduleWords = ({ startAt, window, deadline }: TransferView['schedule']): string =>
+  [
+    startAt === null ? '' : `from ${momentOf(startAt)}`,
+    window === null ? '' : `daily ${windowWords(window)}`,
+    deadline === null ? '' : `until ${momentOf(deadline)}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ')
+
+/** Priority and schedule where they are not the ordinary ones; empty else. */
+export const planWords = ({ priority, schedule }: Pick<TransferView, 'priority' | 'schedule'>): string => {
+  const when = scheduleWords(schedule)
+  return [priority === PRIORITY_DEFAULT ? '' : `Priority ${priority}`, when === '' ? '' : `Runs ${when}`]
+    .filter((part) => part !== '')
+    .join(' · ')
+}
