@@ -139,7 +139,7 @@ export const registerSend: RegisterCommand = (program, context, done) => {
     .option('--password-stdin', 'read the password of --room from stdin')
     .option('--rendezvous <url>', 'the rendezvous to meet at (default: GODWIT_RENDEZVOUS, else this node hosts one)')
     .option('--advertise <host:port>', 'the address that the code carries when this node hosts the rendezvous')
-    .option('--limit <rate>', 'at most this fast: 20MB/s, 500mbit, unlimited')
+    .option('--limit <rate>', 'at most this fast, all receivers together: 20MB/s, 500mbit, unlimited')
     .option('--profile <profile>', 'lossy: for paths that lose packets; background: yield to others')
     .option('--lanes <n>', 'threads with a socket each (default: one, more from 8 cores on)')
     .option('--priority <n>', '1 to 9 (default: 5); a higher one starts first and gets more of the limit of the node')

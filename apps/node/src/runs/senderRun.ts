@@ -29,6 +29,7 @@ import { SenderPeer } from './senderPeer.js'
 import { SenderRoom } from './senderRoom.js'
 import { SenderRoomLink } from './senderRoomLink.js'
 import { Serial } from './serial.js'
+import { partOfLimit } from './sharedLimit.js'
 
 /** Who pauses and resumes by itself, as events say it. */
 const NODE = 'node'
@@ -236,19 +237,24 @@ export class SenderRun implements Run {
     if (![...this.#peers.values()].some(({ isOpen }) => isOpen)) this.#context.slots.release(this.transferId)
   }
 
-  /** The transfer's part of the node's limit goes in equal parts to its sessions; its own limit is for each. */
-  #shareLimit({ priority, limit }: TransferRun): void {
+  /** The transfer's part of the node's limit, within its own, goes in equal parts to the receivers that it sends to. */
+  #shareLimit({ priority, limit, receivers }: TransferRun): void {
     const { sharedLimit } = this.#context
-    const open = [...this.#peers.values()].filter(({ isOpen }) => isOpen)
+    const open = [...this.#peers].filter(([, { isOpen }]) => isOpen)
     if (open.length === 0) {
       sharedLimit.leave(this.transferId)
       return
     }
+    // One that has not accepted yet, or has everything, takes nothing from the others.
+    const isTaking = new Set(receivers.flatMap(({ id, phase }) => (phase.is === 'accepted' ? [id] : [])))
+    const taking = open.filter(([id]) => isTaking.has(id)).length
     sharedLimit.join(this.transferId, {
       priority,
-      limit: limit === null ? null : limit * open.length,
+      limit,
       apply: (part) => {
-        for (const peer of open) peer.setLimit(part === null ? null : Math.max(1, Math.floor(part / open.length)))
+        for (const [id, peer] of open) {
+          peer.setLimit(partOfLimit(part, isTaking.has(id) ? taking : taking + 1))
+        }
       },
     })
   }

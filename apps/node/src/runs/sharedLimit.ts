@@ -34,6 +34,10 @@ export const partsOf = (total: number | null, shares: readonly Share[]): readonl
   }
 }
 
+/** One of `count` equal parts of a limit in bytes a second; null for none. */
+export const partOfLimit = (limit: number | null, count: number): number | null =>
+  limit === null ? null : Math.max(1, Math.floor(limit / count))
+
 export class SharedLimit {
   #total: number | null
   readonly #sharers = new Map<string, Sharer>()

@@ -32,6 +32,8 @@ export class MemoryEnd {
   isBusy = false
   #tellEnd: (() => void) | undefined
   wasEstablished = false
+  /** Bytes a second that the run allows it; null for no limit. */
+  limit: number | null = null
   /** Every command that the run gave, by type. */
   readonly commands: SessionCommand['type'][] = []
 
@@ -179,7 +181,11 @@ export class MemoryNetwork {
     switch (command.type) {
       case 'start':
         end.started = command
+        end.limit = command.session.limit
         this.#meet(end, Buffer.from(command.session.connectionIds.sender).toString('hex'))
+        return
+      case 'setLimit':
+        end.limit = command.limit
         return
       case 'begin': {
         const { transferId } = command.begin

@@ -170,6 +170,7 @@ export class TestNode {
     readonly priority?: number
     readonly schedule?: Schedule
     readonly name?: string
+    readonly limit?: number
   }): Promise<TestTransfer> {
     const path = join(this.dir, options.name ?? 'cargo')
     writeFileSync(path, Buffer.alloc(options.chunks * MIB, 7))
@@ -180,7 +181,7 @@ export class TestNode {
       schedule: options.schedule,
       capacity: options.capacity ?? 1,
       receivers: options.receivers,
-      limit: null,
+      limit: options.limit ?? null,
     })
     assert(enqueued.ok, 'the send is taken in')
     return new TestTransfer(this, enqueued.value.record.transferId)
