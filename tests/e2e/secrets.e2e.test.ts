@@ -43,7 +43,10 @@ const findings = (secret: string): readonly string[] => {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => [`/proc/${pid}/cmdline`, `/proc/${pid}/environ`])
   const files = filesBelow(world.folder).filter((file) => {
-    const isPrivate = (statSync(file).mode & 0o077) === 0
+    // Redis' temporary files come and go.
+    const stats = statSync(file, { throwIfNoEntry: false })
+    if (stats === undefined) return false
+    const isPrivate = (stats.mode & 0o077) === 0
     return !isPrivate || file.endsWith('.log') || file.includes('/redis/')
   })
   return [...processes, ...files].filter((file) => contains(file, secret))

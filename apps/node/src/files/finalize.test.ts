@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { chmod, lstat, mkdir, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { RangeSet } from '@godwit/protocol/rangeSet'
 import { describe, expect, test } from 'vitest'
 import { blake3Of } from '../crypto/blake3.js'
 import { forEachIndex } from './concurrently.js'
@@ -295,6 +296,24 @@ describe('finalize', () => {
     expect(failureOf(await finalize(staging)).code).toMatch(/ERR_DISK_IO|ERR_OUTPUT_MISSING/)
     await staging.close()
   })
+
+  test.each(['film.mkv', 'photos/a.jpg'])(
+    '%s, lost from the staging, is missing again and not waited for',
+    async (lost) => {
+      const sources = await mixedTree()
+      const out = await tempDir()
+      const staging = await readyToFinalize(sources, out)
+      const file = staging.files.findIndex(({ path }) => path.join('/') === lost)
+      await rm(staging.layout.partPath(file))
+      expect(failureOf(await finalize(staging))).toMatchObject({ code: 'ERR_DISK_IO' })
+      await staging.close()
+      const again = unwrap(await Staging.reopen(out, TRANSFER_ID))
+      const { missing } = unwrap(await (again as Staging).verify(RangeSet.of(0, staging.plan.chunkCount)))
+      const { first, count } = staging.plan.chunksOfFile(file)
+      expect(missing.contains(first, first + count)).toBe(true)
+      await (again as Staging).close()
+    },
+  )
 
   test('5,000 small files', async () => {
     const sources = await tempDir()

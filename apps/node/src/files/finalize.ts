@@ -16,7 +16,7 @@
  * crash in between finds it again.
  */
 import { constants } from 'node:fs'
-import { chmod, lstat, open, readdir, rename, utimes } from 'node:fs/promises'
+import { chmod, lstat, open, readdir, rename, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert } from '@godwit/protocol/assert'
 import type { Result } from '@godwit/protocol/errors'
@@ -67,6 +67,8 @@ class Finalizer {
   readonly #modes: { readonly plain: number; readonly executable: number }
 
   readonly #topTimes = new Map<string, number>()
+  /** A part is neither in its place nor in its tree. */
+  #isPartLost = false
 
   constructor(staging: Staging, options: FinalizeOptions) {
     this.#staging = staging
@@ -84,7 +86,14 @@ class Finalizer {
     const known = await readNames(layout.dir)
     const names = known ?? (await this.#begin())
     const hashes = await readBounded(join(layout.dir, 'hashes'), this.#staging.files.length * BLAKE3_BYTES)
-    if (names.phase === 'building') await this.#build(names)
+    if (names.phase === 'building') {
+      try {
+        await this.#build(names)
+      } catch (error) {
+        if (this.#isPartLost) await this.#startOver()
+        throw error
+      }
+    }
     const publisher = new Publisher({
       layout,
       names,
@@ -96,6 +105,14 @@ class Finalizer {
     })
     await publisher.run()
     return this.#report(names, hashes)
+  }
+
+  /** What a power cut took out of the staging is received again: the next session finds no end that had begun. */
+  async #startOver(): Promise<void> {
+    const { layout } = this.#staging
+    await rm(join(layout.dir, 'names'), { force: true })
+    await syncDir(layout.dir)
+    await rm(layout.treesDir, { recursive: true, force: true })
   }
 
   async #begin(): Promise<NamesRecord> {
@@ -154,9 +171,10 @@ class Finalizer {
         await handle.close()
       }
     } catch (error) {
-      if (!failedWith(error, 'ENOENT') || target === undefined) throw error
+      if (!failedWith(error, 'ENOENT')) throw error
       // The part is gone: an earlier call has moved it.
-      if (await exists(target)) return
+      if (target !== undefined && (await exists(target))) return
+      this.#isPartLost = true
       throw new DiskRefusal('ERR_DISK_IO', `${shownPath(part)} is gone`)
     }
     this.#step('file prepared')

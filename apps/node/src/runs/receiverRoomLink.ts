@@ -17,6 +17,9 @@ import { describe } from '../transfers/transferLog.js'
 import { cursorKeeping, isMendedByWaiting, RoomLink } from './roomLink.js'
 import type { Execute, Rendezvous, RunContext } from './runContext.js'
 
+/** Milliseconds for which a receiver that has everything looks for a room that was lost. */
+const COMPLETED_PATIENCE_MS = 600_000
+
 export interface ReceiverRoomLinkOptions {
   readonly context: RunContext
   readonly transferId: string
@@ -71,7 +74,9 @@ export class ReceiverRoomLink {
       const wasInside = known !== undefined || Object.keys(secrets.value.resumptions).length > 0
       // The rendezvous has lost it: the sender opens it again under its old name as soon as it can.
       const isLost = wasInside && joined.failure.code === 'ERR_ROOM_NOT_FOUND'
-      const mayComeBack = isLost && Date.now() - updatedAt < ROOM_IDLE_TTL_MS
+      // One that has everything only wants to say so; a sender that knows does not open its room again.
+      const patienceMs = transfer.status === 'completed' ? COMPLETED_PATIENCE_MS : ROOM_IDLE_TTL_MS
+      const mayComeBack = isLost && Date.now() - updatedAt < patienceMs
       return mayComeBack || isMendedByWaiting(joined.failure) ? this.#retryLater() : joined
     }
     crashPoint('roomAnswered')
