@@ -14,7 +14,7 @@ import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import { blake3Of } from '../crypto/blake3.js'
 import { attempt } from '../files/diskErrors.js'
 import { checkDiskSpace } from '../files/diskSpace.js'
-import { type FinishedFile, finalize } from '../files/finalize.js'
+import { type FinishedFile, finalize, isEndUnderWay } from '../files/finalize.js'
 import { Staging } from '../files/staging.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { BeginParameters } from './messages.js'
@@ -146,7 +146,7 @@ export class ReceiverDisk implements ReceiverIo {
     const staging = opened.value
     this.#staging = staging
     const isResumed = found.value !== undefined
-    const finalizing = await attempt('looking at the received data', () => staging.isFinalizing())
+    const finalizing = await attempt('looking at the received data', () => isEndUnderWay(staging))
     if (!finalizing.ok) return finalizing
     if (finalizing.value) {
       return ok({ held: RangeSet.of(0, staging.plan.chunkCount), isResumed, isFinalizing: true })

@@ -65,6 +65,13 @@ export interface FinalizeOptions {
 export const finalize = (staging: Staging, options: FinalizeOptions = {}): Promise<Result<readonly FinishedFile[]>> =>
   attempt('giving the files their names', () => new Finalizer(staging, options).run())
 
+/**
+ * Whether an end had begun here that can go on. Where a power cut took something out of it, it has not: then what is
+ * missing is received again.
+ */
+export const isEndUnderWay = async (staging: Staging): Promise<boolean> =>
+  (await staging.isFinalizing()) && new Finalizer(staging, {}).isWhole()
+
 class Finalizer {
   readonly #staging: Staging
   readonly #options: FinalizeOptions
@@ -113,6 +120,30 @@ class Finalizer {
     return this.#report(names, hashes)
   }
 
+  /** Whether every file that is to get a name is in its place or in its tree; starts over where one is not. */
+  async isWhole(): Promise<boolean> {
+    const { layout, files } = this.#staging
+    const names = await readNames(layout.dir)
+    if (names?.phase !== 'building') return names !== undefined
+    const missing = setOf(names.missing)
+    const treePath = this.#treePathOf(names)
+    let isWhole = true
+    await forEachIndex(files.length, async (number) => {
+      const file = files[number]
+      if (file === undefined || file.sizeBytes === 0 || missing.has(number)) return
+      if (await exists(layout.partPath(number))) return
+      if (file.path.length === 1 || !(await exists(treePath(file.path)))) isWhole = false
+    })
+    if (!isWhole) await this.#startOver()
+    return isWhole
+  }
+
+  #treePathOf({ tops }: NamesRecord): (path: readonly string[]) => string {
+    const { layout } = this.#staging
+    const topOf = new Map(tops.map((top, index) => [top.name, index]))
+    return (path) => join(layout.treePath(topOf.get(path[0] ?? '') ?? -1), ...path.slice(1))
+  }
+
   /** What a power cut took out of the staging is received again: the next session finds no end that had begun. */
   async #startOver(): Promise<void> {
     const { layout } = this.#staging
@@ -137,9 +168,7 @@ class Finalizer {
   async #build(names: NamesRecord): Promise<void> {
     const { layout } = this.#staging
     await makeDir(layout.treesDir)
-    const topOf = new Map(names.tops.map((top, index) => [top.name, index]))
-    const treePath = (path: readonly string[]) =>
-      join(layout.treePath(topOf.get(path[0] ?? '') ?? -1), ...path.slice(1))
+    const treePath = this.#treePathOf(names)
     const folders = this.#staging.manifest.entries.filter((entry) => entry.kind === 'folder')
     // Parents come first in a manifest.
     for (const folder of folders) {
