@@ -2,7 +2,7 @@
  * A lock that one process of a machine holds by a file, and that dies with its holder.
  *
  * The file appears complete and at once (`link` of a finished file), and tells who holds it. A lock whose holder is gone
- * is moved aside by `rename` and looked at again: only the file that was seen to be stale is thrown away.
+ * is removed by one process at a time, which looks at it once more before.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -57,8 +57,8 @@ export const lockHolder = (path: string): ProcessIdentity | undefined => {
   return holder !== undefined && isRunning(holder) ? holder : undefined
 }
 
-/** Moves a stale lock out of the way; gives it back when it turns out to be another one by now. */
-const clear = (path: string, staleText: string): void => {
+/** Moves a file out of the way; gives it back when it turns out to be another one by now. */
+const moveAside = (path: string, text: string): void => {
   const aside = `${path}.${process.pid}.${randomBytes(6).toString('hex')}`
   try {
     renameSync(path, aside)
@@ -66,9 +66,35 @@ const clear = (path: string, staleText: string): void => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
     throw error
   }
-  if (read(aside) !== staleText) tryLink(aside, path)
+  if (read(aside) !== text) tryLink(aside, path)
   rmSync(aside, { force: true })
 }
+
+/**
+ * Removes a stale lock, one process at a time: whoever removes it has looked at it while nobody else could, so that the
+ * lock of somebody who has just taken it is never moved, not even for a moment in which a third one could take it too.
+ *
+ * @param draft - a file that tells who we are.
+ */
+const clear = (path: string, staleText: string, draft: string): void => {
+  const guard = `${path}.clear`
+  if (!tryLink(draft, guard)) {
+    const text = read(guard)
+    const holder = text === undefined ? undefined : parse(text)
+    if (holder !== undefined && isRunning(holder)) Atomics.wait(SLEEPER, 0, 0, CLEARING_MS)
+    else if (text !== undefined) moveAside(guard, text)
+    return
+  }
+  try {
+    if (read(path) === staleText) unlinkSync(path)
+  } finally {
+    rmSync(guard, { force: true })
+  }
+}
+
+/** Milliseconds that somebody else's removal of a stale lock is given before we look again. */
+const CLEARING_MS = 2
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
 /** Attempts against others that clear and take at the same moment; each failed one means that another came further. */
 const ATTEMPTS_MAX = 16
@@ -86,16 +112,14 @@ export const acquireProcessLock = (path: string): ProcessLock | { readonly holde
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       if (tryLink(draft, path)) {
-        // Whoever moved this very file aside by mistake has put it back or will see it gone: look once more.
-        if (read(path) === own) return { release: () => release(path, own) }
-        continue
+        return { release: () => release(path, own) }
       }
       const text = read(path)
       if (text === undefined) continue
       const holder = parse(text)
       if (holder !== undefined && isRunning(holder)) return { holder }
       // A file that cannot be read as a lock is one too old or damaged: nobody writes one in pieces.
-      clear(path, text)
+      clear(path, text, draft)
     }
     return { holder: lockHolder(path) ?? { pid: 0, startTime: null } }
   } finally {
