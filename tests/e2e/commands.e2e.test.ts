@@ -89,9 +89,18 @@ describe('JSON lines', () => {
       const progress = lines.filter(({ type }) => type === 'transfer.progress')
       expect(progress.length).toBeGreaterThan(1)
       for (const line of progress) expect(transferProgressSchema.safeParse(line).error).toBeUndefined()
-      const known = new Set(['transfer.enqueued', 'transfer.offered', 'transfer.progress', 'transfer.completed'])
+      const known = new Set([
+        'transfer.enqueued',
+        'transfer.paired',
+        'transfer.offered',
+        'transfer.progress',
+        'transfer.completed',
+      ])
       expect(lines.filter(({ type }) => !known.has(type))).toEqual([])
     }
+    const words = (end: number, type: string) => ends[end]?.lines.find((line) => line.type === type)?.['verification']
+    expect(words(0, 'transfer.paired')).toMatch(/^[a-z-]+( [a-z-]+){3}$/)
+    expect(words(0, 'transfer.paired')).toBe(words(1, 'transfer.offered'))
     const completed = ends[1]?.lines.at(-1)
     expect(completed?.['bytes']).toBe(6 * 1024 * 1024)
     expect(completed?.['seconds']).toBeGreaterThan(0.8)
