@@ -115,6 +115,8 @@ export const eventText = ({ event, data }: EventLine, name: string): Told | unde
       return good(
         `${plural(number('count'), 'file')} verified and under ${number('count') === 1 ? 'its final name' : 'their final names'}.`,
       )
+    case 'FilesFailed':
+      return bad(`Files that changed while they were sent are left out. ${sentenceOfCode(data['code'])}`)
     case 'ReceiverCompleted':
       return good(`${name === '' ? 'The receiver' : displayName(name)} has everything.`)
     case 'TransferCompleted':
