@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RangeSet } from './rangeSet.js'
+import { countOf, RangeSet } from './rangeSet.js'
 
 const LIMIT = 40
 
@@ -49,6 +49,22 @@ describe('a set of ranges', () => {
         expect(set.end).toBe(rangesOf(reference).at(-1)?.[1])
       }),
       { numRuns: 500 },
+    )
+  })
+
+  test('takes pairs in any order, overlapping or not', () => {
+    const pair = fc.tuple(fc.nat(LIMIT), fc.nat(8))
+    fc.assert(
+      fc.property(fc.array(pair, { maxLength: 8 }), fc.array(pair, { maxLength: 8 }), (added, removed) => {
+        const members = (pairs: readonly (readonly [number, number])[]) =>
+          new Set(pairs.flatMap(([first, count]) => Array.from({ length: count }, (_, i) => first + i)))
+        const set = RangeSet.ofPairs(added)
+        expect([...set.ranges()]).toEqual(rangesOf(members(added)))
+        expect(countOf(set.toPairs())).toBe(set.size)
+        set.removePairs(removed)
+        const gone = members(removed)
+        expect([...set.ranges()]).toEqual(rangesOf(new Set([...members(added)].filter((one) => !gone.has(one)))))
+      }),
     )
   })
 

@@ -11,6 +11,9 @@ export type RangePair = readonly [first: number, count: number]
 /** `[start, end)`. */
 export type Range = readonly [start: number, end: number]
 
+/** How many members pairs have that do not overlap. */
+export const countOf = (pairs: readonly RangePair[]): number => pairs.reduce((sum, [, count]) => sum + count, 0)
+
 export class RangeSet {
   /** start0, end0, start1, end1, … strictly rising. */
   #bounds: number[]
@@ -25,6 +28,13 @@ export class RangeSet {
   static of(start: number, end: number): RangeSet {
     const set = new RangeSet()
     set.add(start, end)
+    return set
+  }
+
+  /** The members of pairs that are our own, in any order. */
+  static ofPairs(pairs: readonly RangePair[]): RangeSet {
+    const set = new RangeSet()
+    set.addPairs(pairs)
     return set
   }
 
@@ -104,6 +114,10 @@ export class RangeSet {
     for (const [start, end] of other.ranges()) this.add(start, end)
   }
 
+  addPairs(pairs: readonly RangePair[]): void {
+    for (const [first, count] of pairs) this.add(first, first + count)
+  }
+
   /** Takes [start, end) out and returns how many of these integers were in the set. */
   remove(start: number, end: number): number {
     assertRange(start, end)
@@ -124,6 +138,10 @@ export class RangeSet {
   /** Takes every member of `other` out. */
   removeAll(other: RangeSet): void {
     for (const [start, end] of other.ranges()) this.remove(start, end)
+  }
+
+  removePairs(pairs: readonly RangePair[]): void {
+    for (const [first, count] of pairs) this.remove(first, first + count)
   }
 
   has(value: number): boolean {

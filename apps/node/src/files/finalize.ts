@@ -125,7 +125,7 @@ class Finalizer {
     const { layout, files } = this.#staging
     const names = await readNames(layout.dir)
     if (names?.phase !== 'building') return names !== undefined
-    const missing = setOf(names.missing)
+    const missing = RangeSet.ofPairs(names.missing)
     const treePath = this.#treePathOf(names)
     let isWhole = true
     await forEachIndex(files.length, async (number) => {
@@ -154,7 +154,7 @@ class Finalizer {
 
   async #begin(): Promise<NamesRecord> {
     const { layout, manifest } = this.#staging
-    const missing = setOf(this.#options.missing ?? [])
+    const missing = RangeSet.ofPairs(this.#options.missing ?? [])
     const fileHashes = this.#staging.hashesOfAllBut(missing)
     assert(fileHashes !== undefined, 'files get their names when all of them are verified')
     await writeRecord(layout.dir, 'hashes', fileHashes)
@@ -176,7 +176,7 @@ class Finalizer {
       this.#step('folder made')
     }
     const { files } = this.#staging
-    const missing = setOf(names.missing)
+    const missing = RangeSet.ofPairs(names.missing)
     await forEachIndex(files.length, async (number) => {
       const file = files[number]
       if (file !== undefined && !missing.has(number))
@@ -271,7 +271,7 @@ class Finalizer {
 
   #report(names: NamesRecord, hashes: Uint8Array): FinishedFile[] {
     const finalNames = new Map(names.tops.map((top) => [top.name, top.finalName]))
-    const missing = setOf(names.missing)
+    const missing = RangeSet.ofPairs(names.missing)
     const all = this.#staging.files.map(({ path, sizeBytes }, number) => ({
       path: [finalNames.get(path[0] ?? '') ?? '', ...path.slice(1)].join('/'),
       size: sizeBytes,
@@ -283,12 +283,6 @@ class Finalizer {
   #step(name: FinalizeStep): void {
     this.#options.afterStep?.(name)
   }
-}
-
-const setOf = (pairs: readonly RangePair[]): RangeSet => {
-  const set = new RangeSet()
-  for (const [first, count] of pairs) set.add(first, first + count)
-  return set
 }
 
 /**

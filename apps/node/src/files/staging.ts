@@ -284,9 +284,8 @@ export class Staging {
    * may be under way; what they bring of these files is dropped too.
    */
   async drop(files: readonly RangePair[]): Promise<Result<void>> {
-    const chunks = new RangeSet()
-    for (const [first, count] of this.plan.chunksOfFiles(files)) chunks.add(first, first + count)
-    for (const [first, count] of files) this.#dropped.add(first, first + count)
+    const chunks = RangeSet.ofPairs(this.plan.chunksOfFiles(files))
+    this.#dropped.addPairs(files)
     this.#readBack.onDropped(this.#dropped)
     const forgotten = await this.forget(chunks)
     if (!forgotten.ok) return forgotten

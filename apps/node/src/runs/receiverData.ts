@@ -282,8 +282,7 @@ export class ReceiverData {
     const projection = await context.log.read(transferId)
     const plan = this.#plan
     if (projection === undefined || plan === undefined) return
-    const onDisk = new RangeSet()
-    for (const [first, count] of held) onDisk.add(first, first + count)
+    const onDisk = RangeSet.ofPairs(held)
     const missing = new RangeSet()
     for (const [first, count] of this.#own(projection)?.acked ?? []) {
       for (const [start, end] of onDisk.missing(first, first + count)) missing.add(start, end)

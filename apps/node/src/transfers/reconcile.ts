@@ -3,9 +3,9 @@
  * its own, and one whose stream is gone (Redis lost everything) gets it again from its record.
  */
 
-import { countOf } from '@godwit/engine/domain/transfer/decideEnd'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import { eventIdOf } from '@godwit/protocol/events'
+import { countOf } from '@godwit/protocol/rangeSet'
 import type { Queues } from '@godwit/redis/queues'
 import type { Logger } from 'pino'
 import { forEachIndex } from '../files/concurrently.js'

@@ -291,7 +291,7 @@ export class ReceiverSession implements ChunkSink {
       this.#failLocally(ranges)
       return
     }
-    for (const [first, count] of ranges) this.#durable.add(first, first + count)
+    this.#durable.addPairs(ranges)
     const pairs: [number, number][] = ranges.map(([first, count]) => [first, count])
     if (pairs.length > 0) this.#options.report({ type: 'checkpoint', ranges: pairs, bytes: plan.bytesOf(pairs) })
     if (this.#dirtyBytes >= CHECKPOINT_BYTES || (this.#dirtyBytes > 0 && this.#isComplete)) {

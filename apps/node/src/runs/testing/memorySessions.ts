@@ -150,7 +150,7 @@ export class MemoryNetwork {
   /** The receiver has made these chunks durable. */
   checkpoint({ receiver }: MemorySession, ranges: readonly RangePair[]): void {
     const disk = this.#diskOf(receiver)
-    for (const [first, count] of ranges) disk.add(first, first + count)
+    disk.addPairs(ranges)
     const bytes = this.#planOf(receiver).bytesOf(ranges)
     receiver.reportAsReceiver({ type: 'checkpoint', ranges: ranges.map(([first, count]) => [first, count]), bytes })
   }
@@ -246,7 +246,7 @@ export class MemoryNetwork {
   #leaveOut(receiver: MemoryEnd, files: readonly RangePair[]): void {
     const missing = this.#missing.get(receiver) ?? new RangeSet()
     this.#missing.set(receiver, missing)
-    for (const [first, count] of files) missing.add(first, first + count)
+    missing.addPairs(files)
   }
 
   /** The sender tells in a new session what it had recorded in an earlier one. */

@@ -32,13 +32,6 @@ const portionsOf = (set: RangeSet): [number, number][][] => {
   return portions
 }
 
-/** A recorded set is well formed. */
-const recordedSet = (pairs: readonly RangePair[]): RangeSet => {
-  const set = new RangeSet()
-  for (const [first, count] of pairs) set.add(first, first + count)
-  return set
-}
-
 const intersection = (set: RangeSet, other: RangeSet): RangeSet => {
   const outside = set.clone()
   outside.removeAll(other)
@@ -54,10 +47,10 @@ export const ackChunks = (command: CommandOf<'ackChunks'>, transfer: KnownTransf
   const known = receiverOf(transfer.run, command.receiver)
   const set = chunksOf(command.ranges, transfer)
   if (set === undefined) return reject('ERR_PEER_PROTOCOL')
-  const acked = recordedSet(known?.acked ?? [])
+  const acked = RangeSet.ofPairs(known?.acked ?? [])
   const fresh = set.clone()
   fresh.removeAll(acked)
-  fresh.removeAll(recordedSet(known?.missing?.chunks ?? []))
+  fresh.removeAll(RangeSet.ofPairs(known?.missing?.chunks ?? []))
   if (fresh.isEmpty) return accept()
   if (movingReceiver(transfer, command.receiver) === undefined) return reject('ERR_TRANSFER_STATE')
   acked.addAll(fresh)
@@ -98,14 +91,14 @@ const missingAgain = (
 ): TransferDecision => {
   const set = chunksOf(command.ranges, transfer)
   if (set === undefined) return reject('ERR_PEER_PROTOCOL')
-  set.removeAll(recordedSet(receiverOf(transfer.run, command.receiver)?.missing?.chunks ?? []))
+  set.removeAll(RangeSet.ofPairs(receiverOf(transfer.run, command.receiver)?.missing?.chunks ?? []))
   if (set.isEmpty) return accept()
   const receiver = movingReceiver(transfer, command.receiver)
   if (receiver === undefined) return reject('ERR_TRANSFER_STATE')
-  const acked = recordedSet(receiver.acked)
+  const acked = RangeSet.ofPairs(receiver.acked)
   return accept(
     ...portionsOf(set).map((ranges) => {
-      const takenBack = intersection(recordedSet(ranges), acked)
+      const takenBack = intersection(RangeSet.ofPairs(ranges), acked)
       return eventOf(ranges, takenBack.isEmpty ? 0 : command.bytesOf(takenBack.toPairs()))
     }),
   )
@@ -116,8 +109,8 @@ export const completeFiles = (command: CommandOf<'completeFiles'>, transfer: Kno
   const set = RangeSet.fromPairs([[first, count]], transfer.run.contents?.fileCount ?? 0)
   if (set === undefined) return reject('ERR_PEER_PROTOCOL')
   const known = receiverOf(transfer.run, id)
-  set.removeAll(recordedSet(known?.files ?? []))
-  set.removeAll(recordedSet(known?.missing?.files ?? []))
+  set.removeAll(RangeSet.ofPairs(known?.files ?? []))
+  set.removeAll(RangeSet.ofPairs(known?.missing?.files ?? []))
   if (set.isEmpty) return accept()
   if (movingReceiver(transfer, id) === undefined) return reject('ERR_TRANSFER_STATE')
   return accept(
@@ -135,15 +128,15 @@ export const failFiles = (command: CommandOf<'failFiles'>, transfer: KnownTransf
   const fileCount = transfer.run.contents?.fileCount ?? 0
   const set = RangeSet.fromPairs(command.files, fileCount, fileCount)
   if (set === undefined) return reject('ERR_PEER_PROTOCOL')
-  set.removeAll(recordedSet(receiverOf(transfer.run, id)?.missing?.files ?? []))
+  set.removeAll(RangeSet.ofPairs(receiverOf(transfer.run, id)?.missing?.files ?? []))
   if (set.isEmpty) return accept()
   const receiver = movingReceiver(transfer, id)
   if (receiver === undefined) return reject('ERR_TRANSFER_STATE')
-  const acked = recordedSet(receiver.acked)
+  const acked = RangeSet.ofPairs(receiver.acked)
   return accept(
     ...portionsOf(set).map((files): TransferEvent => {
       const chunks = chunksOf(files).map(([first, count]): [number, number] => [first, count])
-      const takenBack = intersection(recordedSet(chunks), acked)
+      const takenBack = intersection(RangeSet.ofPairs(chunks), acked)
       const bytesTakenBack = takenBack.isEmpty ? 0 : bytesOf(takenBack.toPairs())
       return {
         type: 'FilesFailed',

@@ -1,7 +1,7 @@
 /** The decisions about a transfer as a whole: pausing, failing, trying again, cancelling, completing. */
 import { unreachable } from '@godwit/protocol/assert'
 import { ERRORS, type ErrorCode } from '@godwit/protocol/errors'
-import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
+import { countOf, RangeSet } from '@godwit/protocol/rangeSet'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
 import type { TransferCommand } from './commands.js'
@@ -112,12 +112,9 @@ export const missingOf = (receivers: readonly (Receiver | undefined)[]): Omit<Mi
   for (const receiver of receivers) {
     const missing = receiver?.missing
     if (missing === undefined) continue
-    for (const [first, count] of missing.files) files.add(first, first + count)
+    files.addPairs(missing.files)
     bytes = Math.max(bytes, missing.bytes)
     code = missing.code
   }
   return code === undefined ? undefined : { files: files.toPairs(), bytes, code }
 }
-
-/** How many members ranges have. */
-export const countOf = (pairs: readonly RangePair[]): number => pairs.reduce((sum, [, count]) => sum + count, 0)

@@ -1,7 +1,7 @@
 /** What users see as the state of a transfer and of a receiver: derived from the events, never recorded. */
 import type { TransferState } from '@godwit/protocol/api'
 import { unreachable } from '@godwit/protocol/assert'
-import { countOf } from './decideEnd.js'
+import { countOf } from '@godwit/protocol/rangeSet'
 import type { Receiver, Run, Transfer } from './state.js'
 
 /** Whether every chunk that can be delivered is durably at the receiver. */
