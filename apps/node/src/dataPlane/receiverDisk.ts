@@ -138,7 +138,9 @@ export class ReceiverDisk implements ReceiverIo {
     const found = await Staging.reopen(outputDir, transferId)
     if (!found.ok) return found
     if (found.value === undefined) {
-      const room = await this.#checkRoom(manifest, undefined)
+      const decoded = decodeManifest(manifest)
+      if (!decoded.ok) return decoded
+      const room = await this.#checkRoom(ChunkPlan.of(decoded.value), undefined)
       if (!room.ok) return room
     }
     const opened = found.value === undefined ? await Staging.create(outputDir, transferId, manifest) : ok(found.value)
@@ -158,18 +160,15 @@ export class ReceiverDisk implements ReceiverIo {
     const { held } = verified.value
     if (isResumed) {
       const needless = held.clone()
-      for (const [first, count] of staging.plan.chunksOfFiles(this.#begin.missing)) needless.add(first, first + count)
-      const room = await this.#checkRoom(manifest, needless)
+      needless.addPairs(staging.plan.chunksOfFiles(this.#begin.missing))
+      const room = await this.#checkRoom(staging.plan, needless)
       if (!room.ok) return room
     }
     return ok({ held, isResumed, isFinalizing: false })
   }
 
   /** Whether the disk has room for what is missing; what is staged already takes its room, whatever the log knows. */
-  async #checkRoom(manifest: Uint8Array, held: RangeSet | undefined): Promise<Result<void>> {
-    const decoded = decodeManifest(manifest)
-    if (!decoded.ok) return decoded
-    const plan = ChunkPlan.of(decoded.value)
+  async #checkRoom(plan: ChunkPlan, held: RangeSet | undefined): Promise<Result<void>> {
     let files = 0
     for (let file = 0; file < plan.fileCount; file += 1) {
       const { first, count } = plan.chunksOfFile(file)

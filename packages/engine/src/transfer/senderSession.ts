@@ -272,8 +272,8 @@ export class SenderSession {
   #recordCompletion(missing: readonly RangePair[]): void {
     const { plan } = this.#options
     const chunks = RangeSet.of(0, plan.chunkCount)
-    for (const [first, count] of plan.chunksOfFiles(missing)) chunks.remove(first, first + count)
-    for (const [first, count] of missing) this.#missing.add(first, first + count)
+    chunks.removePairs(plan.chunksOfFiles(missing))
+    this.#missing.addPairs(missing)
     this.#recordDurable(chunks)
   }
 
@@ -288,7 +288,7 @@ export class SenderSession {
   }
 
   #leaveOut(files: readonly RangePair[]): void {
-    for (const [first, count] of files) this.#missing.add(first, first + count)
+    this.#missing.addPairs(files)
     for (const [first, count] of this.#options.plan.chunksOfFiles(files)) this.supply.leaveOut(first, first + count)
   }
 
@@ -296,7 +296,7 @@ export class SenderSession {
   #reportFailed(): void {
     if (this.#isReporting || this.#unreported.isEmpty) return
     const files = this.#unreported.toPairs(PAIRS_MAX)
-    for (const [first, count] of files) this.#unreported.remove(first, first + count)
+    this.#unreported.removePairs(files)
     this.#isReporting = true
     this.#options.report({ type: 'filesFailed', files, code: FILE_CODE })
   }
@@ -357,6 +357,11 @@ export class SenderSession {
   #hashMore(): void {
     if (this.#phase !== 'sending' || !this.supply.isAllRead) return
     this.#announce()
+    this.#hashNext()
+  }
+
+  /** Asks for as many of the hashes that are not known as may be under way. */
+  #hashNext(): void {
     while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
       const file = this.#hashCursor++
       if (this.#hashes[file] !== undefined || this.#missing.has(file)) continue
@@ -372,12 +377,7 @@ export class SenderSession {
   #hashRest(): void {
     const completion = this.#completion
     if (completion === undefined || this.#phase !== 'completed') return
-    while (this.#hashing < HASHING_MAX && this.#hashCursor < this.#hashes.length) {
-      const file = this.#hashCursor++
-      if (this.#hashes[file] !== undefined || this.#missing.has(file)) continue
-      this.#hashing += 1
-      this.#options.io.hashFile(file)
-    }
+    this.#hashNext()
     if (this.#hashing > 0) return
     this.#completion = undefined
     this.#options.report(completion)
