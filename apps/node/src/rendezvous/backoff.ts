@@ -2,6 +2,8 @@
  * When to try again. The first retries are quick, for a server that is just being started again; then the pauses grow
  * (magic-wormhole's 1 s × 1.5), each by chance a fifth shorter or longer, so that nodes do not come back all at once.
  */
+import type { Failure } from '@godwit/protocol/errors'
+
 const QUICK_RETRIES = 3
 const QUICK_PAUSE_MS = 200
 const FIRST_PAUSE_MS = 1000
@@ -15,3 +17,7 @@ export const retryPauseMs = (failures: number, random: () => number): number => 
     failures <= QUICK_RETRIES ? QUICK_PAUSE_MS : FIRST_PAUSE_MS * GROWTH ** Math.min(failures - QUICK_RETRIES - 1, 32)
   return Math.round(Math.min(pause, PAUSE_MAX_MS) * (1 - JITTER + 2 * JITTER * random()))
 }
+
+/** Whether a call to the rendezvous can succeed later as it is. */
+export const isMendedByWaiting = ({ code }: Failure): boolean =>
+  code === 'ERR_RENDEZVOUS_UNREACHABLE' || code === 'ERR_RENDEZVOUS_REFUSED'

@@ -6,8 +6,9 @@ import { assert } from '@godwit/protocol/assert'
 import { type Failure, ok, type Result } from '@godwit/protocol/errors'
 import { type RoomFeedItem, roomFeedItemSchema } from '@godwit/protocol/rendezvousApi'
 import { z } from 'zod'
+import { pause } from '../lifecycle/pause.js'
 import { hostAddresses } from '../network/hostAddresses.js'
-import { retryPauseMs } from './backoff.js'
+import { isMendedByWaiting, retryPauseMs } from './backoff.js'
 import { clientFailureOf } from './clientFailure.js'
 import type { RendezvousRpc } from './connection.js'
 
@@ -80,9 +81,6 @@ export async function* watchRoom(options: WatchRoomOptions): AsyncGenerator<Resu
     await pause(retryPauseMs(failures, options.random), signal)
   }
 }
-
-const isMendedByWaiting = (failure: Failure): boolean =>
-  failure.code === 'ERR_RENDEZVOUS_UNREACHABLE' || failure.code === 'ERR_RENDEZVOUS_REFUSED'
 
 type Part =
   | { readonly type: 'item'; readonly watched: WatchedItem }
@@ -164,14 +162,3 @@ const openStream = (options: WatchRoomOptions, cursor: string | undefined): Stre
 }
 
 const addressesKey = (): string => hostAddresses('0.0.0.0').join()
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-  })

@@ -11,10 +11,10 @@ import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { Secret } from '../crypto/secret.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import { retryPauseMs } from '../rendezvous/backoff.js'
+import { isMendedByWaiting, retryPauseMs } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
-import { cursorKeeping, isMendedByWaiting, RoomLink } from './roomLink.js'
+import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Execute, Rendezvous, RunContext } from './runContext.js'
 
 /** Milliseconds for which a receiver that has everything looks for a room that was lost. */

@@ -5,8 +5,9 @@
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Failure } from '@godwit/protocol/errors'
 import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
+import { pause } from '../lifecycle/pause.js'
 import type { TransferRecords } from '../records/transferRecord.js'
-import { retryPauseMs } from '../rendezvous/backoff.js'
+import { isMendedByWaiting, retryPauseMs } from '../rendezvous/backoff.js'
 import { describe } from '../transfers/transferLog.js'
 import { FeedPace } from './feedPace.js'
 import type { Rendezvous } from './runContext.js'
@@ -16,10 +17,6 @@ const POST_TRIES = 3
 const POST_RETRY_MS = 300
 /** Messages that wait for the rendezvous at once: more are no use to handshakes that have 30 s. */
 const POSTS_MAX = 64
-
-/** Whether a call to the rendezvous can succeed later as it is. */
-export const isMendedByWaiting = ({ code }: Failure): boolean =>
-  code === 'ERR_RENDEZVOUS_UNREACHABLE' || code === 'ERR_RENDEZVOUS_REFUSED'
 
 export interface RoomLinkOptions {
   readonly client: Rendezvous
@@ -148,16 +145,3 @@ export const cursorKeeping = (
 /** Where the events behind `version` and the messages behind the cursor's come: docs/protocol/rendezvous.md §4. */
 const cursorBehind = (cursor: string, version: number): string =>
   cursor.replace(/^\d+(?=_)/, (known) => String(Math.min(Number(known), version)))
-
-/** Ends early when `signal` aborts. */
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    if (signal.aborted) done()
-  })

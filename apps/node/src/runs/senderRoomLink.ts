@@ -13,10 +13,10 @@ import { generateWords } from '@godwit/protocol/words'
 import { Secret } from '../crypto/secret.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import { retryPauseMs } from '../rendezvous/backoff.js'
+import { isMendedByWaiting, retryPauseMs } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
-import { cursorKeeping, isMendedByWaiting, RoomLink } from './roomLink.js'
+import { cursorKeeping, RoomLink } from './roomLink.js'
 import type { Execute, Rendezvous, RunContext } from './runContext.js'
 
 type RoomCommand = RoomCommandInput['command']

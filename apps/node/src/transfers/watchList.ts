@@ -3,9 +3,9 @@
  * second. It looks at the streams' versions, which costs one small call for each transfer that may still change; what
  * is completed or cancelled is not looked at again.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ListChange, TransferState, TransferView } from '@godwit/protocol/api'
 import { LIST_BATCH_MAX, PROGRESS_PER_SECOND_MAX } from '@godwit/protocol/limits'
+import { pause } from '../lifecycle/pause.js'
 
 /** Milliseconds between two looks. */
 const LOOK_EVERY_MS = 1000 / PROGRESS_PER_SECOND_MAX
@@ -28,7 +28,7 @@ const FINAL: ReadonlySet<TransferState> = new Set(['completed', 'cancelled'])
 export async function* watchList(
   source: ListSource,
   signal: AbortSignal,
-  wait: (ms: number, signal: AbortSignal) => Promise<void> = waitFor,
+  wait: (ms: number, signal: AbortSignal) => Promise<void> = pause,
 ): AsyncGenerator<ListChange, void, undefined> {
   const known = new Map<string, Pick<TransferView, 'version' | 'state'>>()
   let ids: readonly string[] = []
@@ -76,7 +76,3 @@ const changedOf = async (
   )
   return views.filter((view) => view !== undefined)
 }
-
-/** Resolves after `ms`, or when `signal` aborts. */
-const waitFor = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined)

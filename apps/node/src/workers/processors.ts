@@ -9,6 +9,7 @@ import type { TransferProjection } from '@godwit/engine/projections/transferProj
 import { parseEventId } from '@godwit/protocol/events'
 import { LEASE_TTL_MS, TRANSFER_SLICE_MS } from '@godwit/protocol/limits'
 import type { Processor } from '@godwit/redis/workers'
+import { pause } from '../lifecycle/pause.js'
 import type { RunManager } from '../runs/runManager.js'
 import type { TransferLog } from '../transfers/transferLog.js'
 
@@ -63,7 +64,7 @@ export const createProcessors = (deps: ProcessorDeps): Readonly<Record<QueueName
       slices.set(streamId, slice)
       const ended = AbortSignal.any([signal, slice.signal])
       const endsAt = performance.now() + TRANSFER_SLICE_MS
-      while (performance.now() < endsAt && !ended.aborted && !run.isOver) await sleep(LOOK_EVERY_MS, ended)
+      while (performance.now() < endsAt && !ended.aborted && !run.isOver) await pause(LOOK_EVERY_MS, ended)
       if (slice.signal.aborted) return undefined
       slices.delete(streamId)
       return run.isOver ? letGo(streamId) : { againAfterMs: 1 }
@@ -92,15 +93,3 @@ const leaseOf = (transferId: string): string => transferId
 
 const isUnfinished = ({ transfer }: TransferProjection): boolean =>
   transfer.status === 'active' || transfer.status === 'paused'
-
-/** Ends early when `signal` aborts. */
-const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done, { once: true })
-  })
