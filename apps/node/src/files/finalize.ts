@@ -79,8 +79,6 @@ class Finalizer {
   readonly #modes: { readonly plain: number; readonly executable: number }
 
   readonly #topTimes = new Map<string, number>()
-  /** A part is neither in its place nor in its tree. */
-  #isPartLost = false
 
   constructor(staging: Staging, options: FinalizeOptions) {
     this.#staging = staging
@@ -103,7 +101,7 @@ class Finalizer {
       try {
         await this.#build(names)
       } catch (error) {
-        if (this.#isPartLost) await this.#startOver()
+        await this.isWhole()
         throw error
       }
     }
@@ -213,7 +211,6 @@ class Finalizer {
       if (!failedWith(error, 'ENOENT')) throw error
       // The part is gone: an earlier call has moved it.
       if (target !== undefined && (await exists(target))) return
-      this.#isPartLost = true
       throw new DiskRefusal('ERR_DISK_IO', `${shownPath(part)} is gone`)
     }
     this.#step('file prepared')

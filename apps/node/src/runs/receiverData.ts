@@ -3,7 +3,7 @@
  * tells the sender only what is recorded: data, fsync, event, durable ack.
  */
 
-import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import { NOT_MEASURED, type TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
@@ -26,8 +26,6 @@ import type { EndedReport, InnerReport, PeerSession } from './peerSession.js'
 import { noPathDetail, reasonOfEnd, sessionNumberOf } from './peerSession.js'
 import type { Execute, RunContext } from './runContext.js'
 
-/** Nothing was measured: chunks that turned out to be there. */
-const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 /** Names at the top of a transfer that its record keeps. */
 const TOP_NAMES_KEPT = 1000
 
@@ -289,7 +287,7 @@ export class ReceiverData {
     }
     if (!missing.isEmpty) await this.#reject(missing.toPairs(), 'stagingDamaged')
     if (held.length > 0) {
-      await this.#ack(held, NO_STATS)
+      await this.#ack(held, NOT_MEASURED)
     }
     if (!isResumed || onDisk.size === plan.chunkCount) return
     // Gaps, and the chunk behind the last that is there: at least that one was under way.
@@ -357,7 +355,7 @@ export class ReceiverData {
     const missing = context.records.get(transferId)?.missing ?? null
     if (missing !== null) await this.#failFiles(missing.files, missing.code)
     const bytes = totalBytes - (missing?.bytes ?? 0)
-    if (chunkCount > 0) await this.#ack([[0, chunkCount]], NO_STATS)
+    if (chunkCount > 0) await this.#ack([[0, chunkCount]], NOT_MEASURED)
     if (fileCount > 0) await execute({ type: 'completeFiles', receiver: receiver(), first: 0, count: fileCount })
     const milliseconds = Math.max(1, Date.now() - (projection.acceptedAt ?? Date.now()))
     const completed = await execute({

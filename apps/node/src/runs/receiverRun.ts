@@ -4,6 +4,7 @@
  * resumption handshake until the two are together.
  */
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import { DISK_PAUSES } from '@godwit/engine/domain/transfer/hold'
 import { type KnownTransfer, type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
@@ -59,7 +60,7 @@ export class ReceiverRun implements Run {
       execute: (command) => this.#execute(command),
       onItem: (item) => this.#serial.run(() => this.#onItem(item)),
       onGone: (failure) => this.#spawn(() => this.#onRoomGone(failure)),
-      retry: () => this.#spawn(() => (this.#data.isOpen ? this.#enterAgain() : this.#sync())),
+      retry: () => this.#spawn(() => this.#enterAgain()),
     })
     this.#data = new ReceiverData({
       ...shared,
@@ -163,7 +164,7 @@ export class ReceiverRun implements Run {
   }
 
   #onPaused({ transfer }: TransferProjection, record: TransferRecord): void {
-    if (transfer.status !== 'paused' || (transfer.reason !== 'disk' && transfer.reason !== 'diskFull')) {
+    if (transfer.status !== 'paused' || !DISK_PAUSES.includes(transfer.reason)) {
       this.#isTrying = false
       this.#holdTimer.set(undefined)
       return
@@ -187,7 +188,7 @@ export class ReceiverRun implements Run {
     const need = { bytes: Math.max(0, (contents?.totalBytes ?? 0) - bytesDone), files: contents?.fileCount ?? 0 }
     const writable = await checkOutputDir(output)
     const fits = writable.ok ? await checkDiskSpace(output, need) : writable
-    if (fits.ok) await this.#execute({ type: 'resume', by: 'node', reasons: ['disk', 'diskFull'] })
+    if (fits.ok) await this.#execute({ type: 'resume', by: 'node', reasons: DISK_PAUSES })
     await this.#sync()
   }
 
@@ -302,8 +303,7 @@ export class ReceiverRun implements Run {
   async #onRoomGone(failure: Failure): Promise<void> {
     if (failure.code !== 'ERR_ROOM_NOT_FOUND') return this.#onRoomEnd(failure)
     this.#room.forget(true)
-    if (this.#data.isOpen) await this.#enterAgain()
-    else await this.#sync()
+    await this.#enterAgain()
   }
 
   /**
@@ -311,6 +311,7 @@ export class ReceiverRun implements Run {
    * asks us to come, long before the session is found dead. What keeps us out counts when the session has ended.
    */
   async #enterAgain(): Promise<void> {
+    if (!this.#data.isOpen) return this.#sync()
     const record = this.#context.records.get(this.transferId)
     const projection = await this.#context.log.read(this.transferId)
     if (this.#isStopped || this.#isOver || this.#roomEnd !== undefined) return

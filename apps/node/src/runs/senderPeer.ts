@@ -3,6 +3,7 @@
  * receiver has its own keys, its own session and its own fate.
  */
 
+import { NOT_MEASURED } from '@godwit/engine/domain/transfer/commands'
 import { missingOf } from '@godwit/engine/domain/transfer/decideEnd'
 import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
 import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
@@ -28,8 +29,6 @@ const CONFIRMING_MS = 10_000
 const HASHES_SAVED_EVERY_MS = 1000
 /** Phases of a receiver that may still get everything. */
 const PRESENT: readonly Receiver['phase']['is'][] = ['joined', 'inLine', 'admitted', 'offered', 'accepted']
-/** Nothing was measured: chunks that turned out to be there. */
-const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 
 export interface SenderPeerOptions extends Omit<SenderConnectorOptions, 'onKeys'> {
   readonly sync: () => void
@@ -314,7 +313,7 @@ export class SenderPeer {
     // Whatever of its acknowledgements did not get into the log: it has given the files their names.
     const bytesOf = (ranges: readonly RangePair[]): number => plan.bytesOf(ranges)
     const all: readonly RangePair[] = plan.chunkCount > 0 ? [[0, plan.chunkCount]] : []
-    await execute({ type: 'ackChunks', receiver, ranges: all, bytesOf, stats: NO_STATS })
+    await execute({ type: 'ackChunks', receiver, ranges: all, bytesOf, stats: NOT_MEASURED })
     if (plan.fileCount > 0) await execute({ type: 'completeFiles', receiver, first: 0, count: plan.fileCount })
     this.#confirmingTimer = setTimeout(() => {
       this.#confirmingTimer = undefined

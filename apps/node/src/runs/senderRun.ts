@@ -4,7 +4,14 @@
  * leads to.
  */
 
-import { holdOf, isOverdue, nextLookMs, SELF_LIFTING, TIMED_HOLDS } from '@godwit/engine/domain/transfer/hold'
+import {
+  holdOf,
+  isOverdue,
+  nextLookMs,
+  SELF_LIFTING,
+  TIMED_HOLDS,
+  TRIED_PAUSES,
+} from '@godwit/engine/domain/transfer/hold'
 import {
   type KnownTransfer,
   type Receiver,
@@ -81,6 +88,10 @@ export class SenderRun implements Run {
 
   get isIdle(): boolean {
     return this.#status !== 'active' && this.#status !== 'paused'
+  }
+
+  get #hasSession(): boolean {
+    return [...this.#peers.values()].some(({ isOpen }) => isOpen)
   }
 
   sync(): Promise<void> {
@@ -169,9 +180,7 @@ export class SenderRun implements Run {
       await this.#execute({ type: 'pause', reason: hold, by: NODE })
       return true
     }
-    const isSending =
-      [...this.#peers.values()].some(({ isOpen }) => isOpen) ||
-      receivers.some(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
+    const isSending = this.#hasSession || receivers.some(({ phase }) => phase.is === 'joined' || phase.is === 'inLine')
     // After a restart: whoever was sending keeps its place for as long as its receiver takes to come back.
     if (!this.#isKnown && receivers.some(({ phase }) => phase.is === 'accepted')) slots.take(this.transferId)
     this.#isKnown = true
@@ -209,8 +218,7 @@ export class SenderRun implements Run {
       await this.#lift()
       return
     }
-    const isTried = !isTimed && reason !== 'queue' && SELF_LIFTING.includes(reason)
-    if (!isTried) this.#holdTimer.set(lookMs)
+    if (!TRIED_PAUSES.includes(reason)) this.#holdTimer.set(lookMs)
     else if (this.#pauseVersion === undefined) {
       this.#pauseVersion = version
       const bytesDone = run.receivers.reduce((sum, { ackedBytes }) => sum + ackedBytes, 0)
@@ -223,7 +231,7 @@ export class SenderRun implements Run {
   async #look(): Promise<void> {
     const isTried = this.#pauseVersion !== undefined
     this.#pauseVersion = undefined
-    if (isTried) await this.#execute({ type: 'resume', by: NODE, reasons: ['retry', 'disk', 'diskFull'] })
+    if (isTried) await this.#execute({ type: 'resume', by: NODE, reasons: TRIED_PAUSES })
     await this.#sync()
   }
 
@@ -234,7 +242,7 @@ export class SenderRun implements Run {
 
   #giveBackSlot(): void {
     this.#slotTimer = undefined
-    if (![...this.#peers.values()].some(({ isOpen }) => isOpen)) this.#context.slots.release(this.transferId)
+    if (!this.#hasSession) this.#context.slots.release(this.transferId)
   }
 
   /** The transfer's part of the node's limit, within its own, goes in equal parts to the receivers that it sends to. */
@@ -271,7 +279,7 @@ export class SenderRun implements Run {
     const entered = await this.#room.enter(record)
     if (entered.ok) return entered.value
     // Sessions that run need no room; when the last of them has ended, this is asked again.
-    if (![...this.#peers.values()].some(({ isOpen }) => isOpen)) {
+    if (!this.#hasSession) {
       await this.#execute({ type: 'fail', code: entered.failure.code, detail: entered.failure.detail ?? null })
     }
     return false

@@ -3,7 +3,7 @@
  * its secrets say is recorded again, so that it is complete whatever has become of the other side and the room since. A
  * receiver is when its files have their names, a sender when its record says so.
  */
-import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
+import { NOT_MEASURED, type TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { receiverOf } from '@godwit/engine/domain/transfer/state'
 import { ChunkPlan } from '@godwit/protocol/chunkPlan'
 import type { Manifest } from '@godwit/protocol/manifest'
@@ -12,9 +12,6 @@ import type { RangePair } from '@godwit/protocol/rangeSet'
 import type { TransferRecord, TransferRecords } from '../records/transferRecord.js'
 import type { SecretStore } from '../secrets/secretStore.js'
 import type { TransferLog } from './transferLog.js'
-
-/** Nothing was measured. */
-const NO_STATS = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
 
 export interface FinishedDeps {
   readonly log: TransferLog
@@ -71,7 +68,7 @@ const recordOne = async (
     ...(missing === null
       ? []
       : [{ type: 'failFiles', receiver, files: missing.files, code: missing.code, ...lookUps } as const]),
-    { type: 'ackChunks', receiver, ranges: all, bytesOf: lookUps.bytesOf, stats: NO_STATS },
+    { type: 'ackChunks', receiver, ranges: all, bytesOf: lookUps.bytesOf, stats: NOT_MEASURED },
     ...(fileCount > 0 ? [{ type: 'completeFiles', receiver, first: 0, count: fileCount } as const] : []),
     { type: 'completeReceiver', receiver, bytes: totalBytes - (missing?.bytes ?? 0), seconds: 0 },
   ]

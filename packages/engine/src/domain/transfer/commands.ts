@@ -17,6 +17,9 @@ export type WindowStats = Pick<
   'sinceMs' | 'rttUs' | 'rate' | 'lost' | 'retransmitted' | 'corrupted'
 >
 
+/** Of chunks that nobody measured: they turned out to be there. */
+export const NOT_MEASURED: WindowStats = { sinceMs: 0, rttUs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 }
+
 /** Bytes of the chunks of some ranges; the chunk plan knows. */
 export type BytesOf = (ranges: readonly RangePair[]) => number
 

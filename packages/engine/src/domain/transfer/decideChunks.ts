@@ -6,7 +6,7 @@ import { CHUNK_RANGES_MAX, EVENT_RANGES_MAX } from '@godwit/protocol/limits'
 import { type RangePair, RangeSet } from '@godwit/protocol/rangeSet'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { accept, type Decision, reject } from '../decider.js'
-import type { TransferCommand, WindowStats } from './commands.js'
+import { NOT_MEASURED, type TransferCommand, type WindowStats } from './commands.js'
 import type { KnownTransfer, Receiver } from './state.js'
 import { receiverOf } from './state.js'
 
@@ -40,9 +40,6 @@ const intersection = (set: RangeSet, other: RangeSet): RangeSet => {
   return inside
 }
 
-/** Further events of one decision carry no measurements: they would count twice. */
-const NOT_MEASURED = { sinceMs: 0, rate: 0, lost: 0, retransmitted: 0, corrupted: 0 } as const
-
 export const ackChunks = (command: CommandOf<'ackChunks'>, transfer: KnownTransfer): TransferDecision => {
   const known = receiverOf(transfer.run, command.receiver)
   const set = chunksOf(command.ranges, transfer)
@@ -58,7 +55,8 @@ export const ackChunks = (command: CommandOf<'ackChunks'>, transfer: KnownTransf
   if (acked.rangeCount > CHUNK_RANGES_MAX) return reject('ERR_PEER_PROTOCOL')
   return accept(
     ...portionsOf(fresh).map((ranges, index): TransferEvent => {
-      const stats: WindowStats = index === 0 ? command.stats : { ...command.stats, ...NOT_MEASURED }
+      // Further events carry no measurements but the round trip: they would count twice.
+      const stats: WindowStats = index === 0 ? command.stats : { ...NOT_MEASURED, rttUs: command.stats.rttUs }
       const { receiver, bytesOf } = command
       return { type: 'ChunksAcked', data: { receiver, ranges, bytes: bytesOf(ranges), ...stats } }
     }),

@@ -17,8 +17,14 @@ export interface WallTime {
 /** Pauses that the node makes and lifts by itself because of a time. */
 export const TIMED_HOLDS = ['scheduled', 'window'] as const satisfies readonly PauseReason[]
 
+/** Pauses for a disk that is full or failing. */
+export const DISK_PAUSES: readonly PauseReason[] = ['disk', 'diskFull']
+
+/** Pauses that the node ends by trying again, after a while. */
+export const TRIED_PAUSES: readonly PauseReason[] = ['retry', ...DISK_PAUSES]
+
 /** Pauses that a node lifts by itself when what they wait for has come. */
-export const SELF_LIFTING: readonly PauseReason[] = [...TIMED_HOLDS, 'queue', 'retry', 'disk', 'diskFull']
+export const SELF_LIFTING: readonly PauseReason[] = [...TIMED_HOLDS, 'queue', ...TRIED_PAUSES]
 
 /** Why a transfer of this schedule may not run at this time; undefined when it may. */
 export const holdOf = ({ startAt, window }: Schedule, time: WallTime): (typeof TIMED_HOLDS)[number] | undefined => {
