@@ -42,16 +42,19 @@ export const takeUp = async (deps: ReconcileDeps, transferId: string, occasion: 
   const { log, records, queues, logger } = deps
   const record = records.get(transferId)
   if (record === undefined) return
-  if ((await log.read(transferId)) === undefined) {
+  let projection = await log.read(transferId)
+  if (projection === undefined) {
     // Why it failed is not known any more.
     if (record.ended === 'failed') return
     logger.warn({ transferId }, 'the log of this transfer is gone: it is built again from its record')
     await logEnqueued(log, record, chunkCountOf(records, record))
+    projection = await log.read(transferId)
   }
-  await endAsRecorded(log, record)
   // One that failed may have been asked to go on.
-  if (record.ended !== null && record.ended !== 'failed') return
-  const projection = await log.read(transferId)
+  if (record.ended === 'completed' || record.ended === 'cancelled') {
+    if (projection?.transfer.status !== record.ended) await endAsRecorded(log, record)
+    return
+  }
   if (projection === undefined) return
   await closeLostSessions(log, projection)
   await recordFinished(deps, record)

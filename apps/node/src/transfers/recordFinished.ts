@@ -23,9 +23,9 @@ export interface FinishedDeps {
 export const recordFinished = async (deps: FinishedDeps, record: TransferRecord): Promise<void> => {
   const { log, records, secrets } = deps
   const { transferId } = record
-  const manifest = records.readManifest(transferId)
   const isFinished = record.role === 'sender' ? record.isCompletionKnown : records.readFiles(transferId) !== undefined
-  if (!isFinished || manifest === undefined) return
+  const manifest = isFinished ? records.readManifest(transferId) : undefined
+  if (manifest === undefined) return
   const decoded = decodeManifest(manifest)
   const kept = await secrets.read(transferId)
   const transfer = (await log.read(transferId))?.transfer
