@@ -14,7 +14,7 @@ import { EXPOSED_HANDSHAKES_MAX } from '@godwit/protocol/limits'
 import type { SignedWake } from '@godwit/protocol/wakeMessage'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
-import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
+import { hasResumption, NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import type { PeerSession } from './peerSession.js'
 import type { RunContext } from './runContext.js'
 
@@ -74,8 +74,7 @@ export class ReceiverConnector {
   /** Whether the two sides have paired before: then the code is not needed any more. */
   async hasPaired(): Promise<boolean> {
     const { context, transferId, receiver } = this.#options
-    const secrets = await context.secrets.read(transferId)
-    return secrets.ok && secrets.value !== null && resumptionOf(secrets.value, receiver()) !== null
+    return hasResumption(await context.secrets.read(transferId), receiver())
   }
 
   /** Whether a wake comes from the sender, and means the session that there is. */

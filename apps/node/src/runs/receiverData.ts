@@ -5,7 +5,7 @@
 
 import { NOT_MEASURED, type TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
-import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import { type Receiver, receiverOf, runOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { ReceiverReport } from '@godwit/engine/transfer/ports'
@@ -167,7 +167,8 @@ export class ReceiverData {
   }
 
   #own({ transfer }: TransferProjection): Receiver | undefined {
-    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#options.receiver())
+    const run = runOf(transfer)
+    return run && receiverOf(run, this.#options.receiver())
   }
 
   async #onReport(session: PeerSession, report: InnerReport): Promise<void> {

@@ -3,6 +3,7 @@
  * left when the transfer is over. What comes out of it is the caller's.
  */
 import { randomBytes } from 'node:crypto'
+import { runOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { ok } from '@godwit/protocol/errors'
@@ -60,7 +61,7 @@ export class ReceiverRoomLink {
   /** Joins the room and watches it. True when that stands, false when it is tried again later. */
   async enter({ transfer, updatedAt }: TransferProjection, record: TransferRecord): Promise<Result<boolean>> {
     if (this.#link !== undefined) return ok(true)
-    const known = transfer.status === 'none' ? undefined : transfer.run.room
+    const known = runOf(transfer)?.room
     const { context, transferId, execute, onItem, onGone } = this.#options
     const secrets = await this.#secrets()
     if (!secrets.ok) return secrets
@@ -118,7 +119,7 @@ export class ReceiverRoomLink {
    * is tried again; a room that cannot be reached for long enough is over by itself.
    */
   async leave({ transfer, endedAt }: TransferProjection, record: TransferRecord): Promise<boolean> {
-    const room = transfer.status === 'none' ? undefined : transfer.run.room
+    const room = runOf(transfer)?.room
     if (this.#hasLeft || room === undefined || room.isClosed) return true
     const { context, transferId } = this.#options
     const secrets = await context.secrets.read(transferId)

@@ -5,7 +5,7 @@
  */
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
 import { DISK_PAUSES } from '@godwit/engine/domain/transfer/hold'
-import { type KnownTransfer, type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import { type KnownTransfer, type Receiver, receiverOf, runOf } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { RetransmitReason } from '@godwit/protocol/controlMessages'
 import type { Failure } from '@godwit/protocol/errors'
@@ -255,7 +255,8 @@ export class ReceiverRun implements Run {
   }
 
   #own({ transfer }: TransferProjection): Receiver | undefined {
-    return transfer.status === 'none' ? undefined : receiverOf(transfer.run, this.#room.receiver)
+    const run = runOf(transfer)
+    return run && receiverOf(run, this.#room.receiver)
   }
 
   async #onItem(item: RoomFeedItem): Promise<void> {

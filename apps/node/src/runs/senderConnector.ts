@@ -14,7 +14,7 @@ import { HANDSHAKE_TIMEOUT_MS, RECEIVER_WORDS_MAX } from '@godwit/protocol/limit
 import type { RoomCommandInput } from '@godwit/protocol/rendezvousApi'
 import { ownPacketCiphers } from '../crypto/packetCiphers.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
-import { NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
+import { hasResumption, NO_SECRETS, resumptionOf, withResumption } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { candidatePolicyOf, openPeerSession, type PeerSession } from './peerSession.js'
 import type { Execute, Rendezvous, RunContext } from './runContext.js'
@@ -67,8 +67,7 @@ export class SenderConnector {
   /** Whether the two sides have paired before. */
   async hasPaired(): Promise<boolean> {
     const { context, transferId, receiver } = this.#options
-    const secrets = await context.secrets.read(transferId)
-    return secrets.ok && secrets.value !== null && resumptionOf(secrets.value, receiver) !== null
+    return hasResumption(await context.secrets.read(transferId), receiver)
   }
 
   /** Asks the receiver to come for a session. Resolves when that was left for it, or could not be. */

@@ -6,7 +6,7 @@
 import { NOT_MEASURED } from '@godwit/engine/domain/transfer/commands'
 import { missingOf } from '@godwit/engine/domain/transfer/decideEnd'
 import { pauseReasonOf } from '@godwit/engine/domain/transfer/pauses'
-import { type Receiver, receiverOf } from '@godwit/engine/domain/transfer/state'
+import { type Receiver, receiverOf, runOf } from '@godwit/engine/domain/transfer/state'
 import type { SessionKeys } from '@godwit/engine/handshake/types'
 import type { SenderReport } from '@godwit/engine/transfer/ports'
 import type { CloseCode } from '@godwit/engine/transport/types'
@@ -375,8 +375,8 @@ export class SenderPeer {
 
   async #known(): Promise<Receiver | undefined> {
     const { context, transferId, receiver } = this.#options
-    const transfer = (await context.log.read(transferId))?.transfer
-    return transfer === undefined || transfer.status === 'none' ? undefined : receiverOf(transfer.run, receiver)
+    const run = runOf((await context.log.read(transferId))?.transfer)
+    return run && receiverOf(run, receiver)
   }
 
   /** A path that was there once comes back; one that was never found is the user's to mend. */
@@ -393,9 +393,9 @@ export class SenderPeer {
   /** What ends one receiver ends the transfer only where no other can come: one was wanted, and this was it. */
   async #giveUp(failure: Failure): Promise<void> {
     const { context, transferId, receiver, execute, sync } = this.#options
-    const transfer = (await context.log.read(transferId))?.transfer
-    if (transfer === undefined || transfer.status === 'none') return
-    const { receiversWanted, receivers } = transfer.run
+    const run = runOf((await context.log.read(transferId))?.transfer)
+    if (run === undefined) return
+    const { receiversWanted, receivers } = run
     const isAlone = !receivers.some(({ id, phase }) => id !== receiver && PRESENT.includes(phase.is))
     if (receiversWanted === 1 && isAlone) {
       await execute({ type: 'fail', code: failure.code, detail: failure.detail ?? null })

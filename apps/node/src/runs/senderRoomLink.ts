@@ -3,7 +3,7 @@
  * and closed when the transfer is over. What comes out of it is the caller's.
  */
 import { randomBytes, randomInt } from 'node:crypto'
-import type { Run as TransferRun } from '@godwit/engine/domain/transfer/state'
+import { runOf, type Run as TransferRun } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
 import type { Failure, Result } from '@godwit/protocol/errors'
 import { fail, ok } from '@godwit/protocol/errors'
@@ -114,7 +114,7 @@ export class SenderRoomLink {
     record: TransferRecord,
     reason: Extract<RoomCommand, { type: 'close' }>['reason'],
   ): Promise<boolean> {
-    const room = transfer.status === 'none' ? undefined : transfer.run.room
+    const room = runOf(transfer)?.room
     // One that was opened while the transfer ended is not in the log any more.
     const roomId = room?.roomId ?? this.#roomId
     if (roomId === '' || room?.isClosed === true) return true
@@ -199,8 +199,7 @@ export class SenderRoomLink {
 
   /** The room as the log knows it. */
   async #known(): Promise<TransferRun['room']> {
-    const transfer = (await this.#options.context.log.read(this.#options.transferId))?.transfer
-    return transfer === undefined || transfer.status === 'none' ? undefined : transfer.run.room
+    return runOf((await this.#options.context.log.read(this.#options.transferId))?.transfer)?.room
   }
 
   /** The room's secrets, made on first use: the words (unless the user brought a password), the token, the keys. */

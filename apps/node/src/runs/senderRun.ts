@@ -16,6 +16,7 @@ import {
   type KnownTransfer,
   type Receiver,
   receiverOf,
+  runOf,
   type Run as TransferRun,
 } from '@godwit/engine/domain/transfer/state'
 import type { TransferProjection } from '@godwit/engine/projections/transferProjection'
@@ -380,9 +381,8 @@ export class SenderRun implements Run {
   /** Only of receivers that the log knows: a rendezvous could make up any number of them. */
   async #onMessage(from: string, message: Uint8Array): Promise<void> {
     if (!this.#peers.has(from)) {
-      const transfer = (await this.#context.log.read(this.transferId))?.transfer
-      if (transfer === undefined || transfer.status === 'none') return
-      if (receiverOf(transfer.run, from) === undefined) return
+      const run = runOf((await this.#context.log.read(this.transferId))?.transfer)
+      if (run === undefined || receiverOf(run, from) === undefined) return
     }
     await this.#peerOf(from).onMessage(message)
   }
@@ -450,8 +450,7 @@ export class SenderRun implements Run {
   }
 }
 
-const receiversOf = ({ transfer }: TransferProjection): readonly Receiver[] =>
-  transfer.status === 'none' ? [] : transfer.run.receivers
+const receiversOf = ({ transfer }: TransferProjection): readonly Receiver[] => runOf(transfer)?.receivers ?? []
 
 /** Those that were never put in line came before those that were. */
 const placeOf = ({ phase }: Receiver): number => (phase.is === 'inLine' ? phase.place : 0)

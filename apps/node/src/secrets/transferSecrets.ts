@@ -3,6 +3,7 @@
  * an object of these can be logged by mistake without harm; the JSON is made here only.
  */
 import type { ResumptionSecret, ResumptionSecrets } from '@godwit/engine/handshake/resumption'
+import type { Result } from '@godwit/protocol/errors'
 import { z } from 'zod'
 import { Secret } from '../crypto/secret.js'
 
@@ -70,6 +71,10 @@ export const resumptionOf = (secrets: TransferSecrets, receiver: string): Resump
   if (stored === undefined) return null
   return { current: secretOf(stored.current), previous: stored.previous === null ? null : secretOf(stored.previous) }
 }
+
+/** Whether something is kept for `receiver`: then the two sides have paired. @param read - what the store answered. */
+export const hasResumption = (read: Result<TransferSecrets | null>, receiver: string): boolean =>
+  read.ok && read.value !== null && resumptionOf(read.value, receiver) !== null
 
 const storedOf = (resumption: ResumptionSecret): StoredResumptionSecret => ({
   id: Buffer.from(resumption.id).toString('base64url'),

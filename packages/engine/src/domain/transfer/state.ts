@@ -144,5 +144,9 @@ export type KnownTransfer = Exclude<Transfer, { readonly status: 'none' }>
 
 export const initialTransfer: Transfer = { status: 'none' }
 
+/** What stays true of a transfer; undefined where there is none. */
+export const runOf = (transfer: Transfer | undefined): Run | undefined =>
+  transfer === undefined || transfer.status === 'none' ? undefined : transfer.run
+
 export const receiverOf = (run: Run, id: string): Receiver | undefined =>
   run.receivers.find((receiver) => receiver.id === id)
