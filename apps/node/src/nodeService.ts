@@ -1,7 +1,7 @@
 /** What the node does for its clients: commands on transfers, their views, and the node's own state. */
 
 import type { TransferCommand } from '@godwit/engine/domain/transfer/commands'
-import type { PauseReason } from '@godwit/engine/domain/transfer/state'
+import { type PauseReason, runOf, type Run as TransferRun } from '@godwit/engine/domain/transfer/state'
 import { stateOfTransfer } from '@godwit/engine/domain/transfer/states'
 import type { EventStore } from '@godwit/engine/ports/eventStore'
 import type { ProjectionStore } from '@godwit/engine/ports/projectionStore'
@@ -132,31 +132,21 @@ export class RealNodeService implements NodeService {
   }
 
   async setLimit(transferId: string, limit: number | null): Promise<Result<TransferView>> {
-    const projection = await this.#projection(transferId)
-    if (!projection.ok) return projection
-    if (ownReceiver(projection.value) !== undefined) {
-      return fail('ERR_TRANSFER_STATE', 'the limit of a transfer is set on the side that sends')
-    }
+    const sending = await this.#sending(transferId, 'the limit of a transfer is set on the side that sends')
+    if (!sending.ok) return sending
     return this.#kept(transferId, { type: 'changeLimit', limit, by: USER }, { limit })
   }
 
   async setPriority(transferId: string, priority: number): Promise<Result<TransferView>> {
-    const projection = await this.#projection(transferId)
-    if (!projection.ok) return projection
-    if (ownReceiver(projection.value) !== undefined) {
-      return fail('ERR_TRANSFER_STATE', 'the priority of a transfer is set on the side that sends')
-    }
+    const sending = await this.#sending(transferId, 'the priority of a transfer is set on the side that sends')
+    if (!sending.ok) return sending
     return this.#kept(transferId, { type: 'changePriority', priority, by: USER }, { priority })
   }
 
   async setSchedule(transferId: string, change: Partial<Schedule>): Promise<Result<TransferView>> {
-    const projection = await this.#projection(transferId)
-    if (!projection.ok) return projection
-    const { transfer } = projection.value
-    if (transfer.status === 'none' || ownReceiver(projection.value) !== undefined) {
-      return fail('ERR_TRANSFER_STATE', 'when a transfer runs is set on the side that sends')
-    }
-    const schedule = { ...transfer.run.schedule, ...change }
+    const sending = await this.#sending(transferId, 'when a transfer runs is set on the side that sends')
+    if (!sending.ok) return sending
+    const schedule = { ...sending.value.schedule, ...change }
     const isPossible = checkSchedule(schedule, Date.now())
     if (!isPossible.ok) return isPossible
     return this.#kept(transferId, { type: 'changeSchedule', schedule, by: USER }, { schedule })
@@ -300,6 +290,14 @@ export class RealNodeService implements NodeService {
     const projection = await this.#deps.log.read(transferId)
     if (projection === undefined || projection.transfer.status === 'none') return fail('ERR_TRANSFER_NOT_FOUND')
     return ok(projection)
+  }
+
+  /** A transfer that this node sends. @param refusal - ERR_TRANSFER_STATE's detail for one that it receives. */
+  async #sending(transferId: string, refusal: string): Promise<Result<TransferRun>> {
+    const projection = await this.#projection(transferId)
+    if (!projection.ok) return projection
+    const run = runOf(projection.value.transfer)
+    return run?.role === 'sender' ? ok(run) : fail('ERR_TRANSFER_STATE', refusal)
   }
 
   /** A command whose outcome the record keeps too, for a log that is lost. */
