@@ -21,3 +21,29 @@ export const retryPauseMs = (failures: number, random: () => number): number => 
 /** Whether a call to the rendezvous can succeed later as it is. */
 export const isMendedByWaiting = ({ code }: Failure): boolean =>
   code === 'ERR_RENDEZVOUS_UNREACHABLE' || code === 'ERR_RENDEZVOUS_REFUSED'
+
+/** Another try after each failure, the later the more there were in a row. One is due at a time, however often that is asked. */
+export class RetryTimer {
+  readonly #retry: () => void
+  #failures = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(retry: () => void) {
+    this.#retry = retry
+  }
+
+  failed(): void {
+    this.#failures += 1
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.#retry, retryPauseMs(this.#failures, Math.random))
+  }
+
+  succeeded(): void {
+    this.#failures = 0
+    this.stop()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}

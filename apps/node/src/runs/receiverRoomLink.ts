@@ -12,7 +12,7 @@ import type { RoomFeedItem } from '@godwit/protocol/rendezvousApi'
 import { Secret } from '../crypto/secret.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import { isMendedByWaiting, retryPauseMs } from '../rendezvous/backoff.js'
+import { isMendedByWaiting, RetryTimer } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
@@ -38,11 +38,11 @@ export class ReceiverRoomLink {
   #client: Rendezvous | undefined
   #receiver = ''
   #hasLeft = false
-  #failures = 0
-  #retryTimer: NodeJS.Timeout | undefined
+  readonly #retry: RetryTimer
 
   constructor(options: ReceiverRoomLinkOptions) {
     this.#options = options
+    this.#retry = new RetryTimer(options.retry)
   }
 
   get client(): Rendezvous | undefined {
@@ -78,11 +78,12 @@ export class ReceiverRoomLink {
       // One that has everything only wants to say so; a sender that knows does not open its room again.
       const patienceMs = transfer.status === 'completed' ? COMPLETED_PATIENCE_MS : ROOM_IDLE_TTL_MS
       const mayComeBack = isLost && Date.now() - updatedAt < patienceMs
-      return mayComeBack || isMendedByWaiting(joined.failure) ? this.#retryLater() : joined
+      if (!mayComeBack && !isMendedByWaiting(joined.failure)) return joined
+      this.#retry.failed()
+      return ok(false)
     }
     crashPoint('roomAnswered')
-    this.#failures = 0
-    clearTimeout(this.#retryTimer)
+    this.#retry.succeeded()
     const { roomId, receiver } = joined.value
     this.#receiver = receiver
     const entered = { type: 'enterRoom', roomId, nameplate, rendezvousUrl: client.url, advertise: null } as const
@@ -128,21 +129,13 @@ export class ReceiverRoomLink {
     const left = await context.clientOf(record.rendezvous ?? '').leave(token, room.roomId)
     const isOver = Date.now() - (endedAt ?? 0) > ROOM_IDLE_TTL_MS
     this.#hasLeft = left.ok || isOver || !isMendedByWaiting(left.failure)
-    if (!this.#hasLeft) this.#retryLater()
+    if (!this.#hasLeft) this.#retry.failed()
     return this.#hasLeft
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#retryTimer)
+    this.#retry.stop()
     await this.#link?.stop()
-  }
-
-  /** One try at a time is due, however often somebody asks in between. */
-  #retryLater(): Result<false> {
-    this.#failures += 1
-    clearTimeout(this.#retryTimer)
-    this.#retryTimer = setTimeout(this.#options.retry, retryPauseMs(this.#failures, Math.random))
-    return ok(false)
   }
 
   async #secrets(): Promise<Result<TransferSecrets>> {

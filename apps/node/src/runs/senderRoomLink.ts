@@ -13,7 +13,7 @@ import { generateWords } from '@godwit/protocol/words'
 import { Secret } from '../crypto/secret.js'
 import { crashPoint } from '../lifecycle/crashPoint.js'
 import type { TransferRecord } from '../records/transferRecord.js'
-import { isMendedByWaiting, retryPauseMs } from '../rendezvous/backoff.js'
+import { isMendedByWaiting, RetryTimer } from '../rendezvous/backoff.js'
 import { NO_SECRETS, type TransferSecrets } from '../secrets/transferSecrets.js'
 import { describe } from '../transfers/transferLog.js'
 import { cursorKeeping, RoomLink } from './roomLink.js'
@@ -44,11 +44,11 @@ export class SenderRoomLink {
   #wasLost = false
   /** The room is over: it cannot be entered again. */
   #closed: Failure | undefined
-  #failures = 0
-  #retryTimer: NodeJS.Timeout | undefined
+  readonly #retry: RetryTimer
 
   constructor(options: SenderRoomLinkOptions) {
     this.#options = options
+    this.#retry = new RetryTimer(options.retry)
   }
 
   get client(): Rendezvous | undefined {
@@ -65,8 +65,7 @@ export class SenderRoomLink {
       context.logger.warn({ transferId }, `no room yet: ${describe(opened.failure)}`)
       return this.#retryLater(opened.failure) ? ok(false) : opened
     }
-    this.#failures = 0
-    clearTimeout(this.#retryTimer)
+    this.#retry.succeeded()
     const link = new RoomLink({
       client: opened.value,
       roomId: this.#roomId,
@@ -128,7 +127,7 @@ export class SenderRoomLink {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#retryTimer)
+    this.#retry.stop()
     await this.#link?.stop()
   }
 
@@ -137,12 +136,10 @@ export class SenderRoomLink {
     this.#link = undefined
   }
 
-  /** False for what waiting cannot mend. One try at a time is due, however often somebody asks in between. */
+  /** False for what waiting cannot mend. */
   #retryLater(failure: Failure): boolean {
     if (!isMendedByWaiting(failure)) return false
-    this.#failures += 1
-    clearTimeout(this.#retryTimer)
-    this.#retryTimer = setTimeout(this.#options.retry, retryPauseMs(this.#failures, Math.random))
+    this.#retry.failed()
     return true
   }
 
