@@ -85,7 +85,7 @@ export const enqueueSend = async (
   const { manifest, manifestBytes, sources, skipped } = scanned.value
   const plan = ChunkPlan.of(manifest)
   const record: TransferRecord = {
-    ...blank(input.submissionId, requestHash, 'sender'),
+    ...blankRecord(input.submissionId, requestHash, 'sender'),
     rendezvous: input.rendezvous ?? deps.rendezvous ?? null,
     advertise: input.advertise ?? null,
     roomName: room?.name ?? null,
@@ -136,7 +136,7 @@ export const enqueueReceive = async (
   const writable = await checkOutputDir(input.output)
   if (!writable.ok) return writable
   const record: TransferRecord = {
-    ...blank(input.submissionId, requestHash, 'receiver'),
+    ...blankRecord(input.submissionId, requestHash, 'receiver'),
     rendezvous,
     nameplate,
     output: input.output,
@@ -173,7 +173,12 @@ const receiveTarget = (input: z.output<typeof enqueueReceiveInput>): Result<Rece
   })
 }
 
-const blank = (submissionId: string, requestHash: string, role: TransferRecord['role']): TransferRecord => ({
+/** A record of a new transfer of which nothing else is known. */
+export const blankRecord = (
+  submissionId: string,
+  requestHash: string,
+  role: TransferRecord['role'],
+): TransferRecord => ({
   version: 1,
   transferId: newTransferId(),
   role,

@@ -13,7 +13,8 @@ import {
 } from '@godwit/engine/projections/transferProjection'
 import type { TransferEvent } from '@godwit/protocol/transferEvents'
 import { expect, test } from 'vitest'
-import { type TransferRecord, TransferRecords, transferRecordSchema } from '../records/transferRecord.js'
+import { type TransferRecord, TransferRecords } from '../records/transferRecord.js'
+import { blankRecord } from './enqueue.js'
 import { TransferLog } from './transferLog.js'
 import { watchTransfer } from './watchTransfer.js'
 
@@ -32,33 +33,7 @@ const ENQUEUE = {
   acceptsAtOnce: true,
 } as const
 
-const RECORD: TransferRecord = transferRecordSchema.parse({
-  version: 1,
-  transferId: ID,
-  role: 'sender',
-  submissionId: 's',
-  requestHash: '',
-  createdAt: 0,
-  rendezvous: null,
-  advertise: null,
-  roomName: null,
-  nameplate: null,
-  paths: [],
-  names: [],
-  skipped: [],
-  output: null,
-  acceptsAtOnce: false,
-  isAccepted: false,
-  limit: null,
-  capacity: 1,
-  receiversWanted: 1,
-  fileCount: 0,
-  totalBytes: 0,
-  peerName: '',
-  verification: '',
-  ended: null,
-  isCompletionKnown: false,
-})
+const RECORD: TransferRecord = { ...blankRecord('s', '', 'sender'), transferId: ID }
 
 test('who watches is told the end, though the log was built again with fewer events', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'godwit-watch-'))
